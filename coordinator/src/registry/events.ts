@@ -1,0 +1,172 @@
+/**
+ * Everything that ever happened to a model, as facts that are only ever appended. Versions, the champion, lineage
+ * and deployments are views over these facts; nothing else is a source of truth.
+ */
+
+import { z } from 'zod'
+import { deploymentReasons, epochMsSchema, nameSchema, sha256Schema } from '@imlma/protocol/wire'
+import { metricsSchema, triggerKinds } from '@imlma/protocol/manifest'
+
+const evidence = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+const version = z.number().int().min(1)
+const run = z.string().min(1).max(64)
+const window = z.object({ start: epochMsSchema, end: epochMsSchema })
+
+export const triggerSchema = z.object({ kind: z.enum(triggerKinds), evidence, at: epochMsSchema })
+export type Trigger = z.infer<typeof triggerSchema>
+
+/** One condition of the gate with the numbers it was judged by. */
+export const checkSchema = z.object({
+  name: z.string().min(1).max(64),
+  passed: z.boolean(),
+  champion: z.number().nullable(),
+  challenger: z.number().nullable(),
+  detail: z.string().max(500),
+})
+export type Check = z.infer<typeof checkSchema>
+
+export const verdicts = ['promote', 'reject', 'inconclusive'] as const
+
+export const decisionSchema = z.object({
+  verdict: z.enum(verdicts),
+  reasons: z.array(z.string().max(500)),
+  checks: z.array(checkSchema),
+  /** Same rows for both; later than the training data of both. */
+  window,
+  rows: z.number().int().min(0),
+  /** `version` is null where the seasonal-naive baseline stands in for a champion that does not exist yet. */
+  champion: metricsSchema.extend({ version: version.nullable(), learner: z.string() }),
+  challenger: metricsSchema,
+})
+export type Decision = z.infer<typeof decisionSchema>
+
+const datasetSchema = z.object({
+  sha256: sha256Schema,
+  bytes: z.number().int().min(0),
+  series: z.number().int().min(0),
+  readings: z.number().int().min(0),
+  window,
+  trainEnd: epochMsSchema,
+  evaluation: window,
+  provenance: z.array(z.object({ agent: z.string(), firstSeq: z.number().int(), lastSeq: z.number().int() })),
+})
+export type DatasetRecord = z.infer<typeof datasetSchema>
+
+const durationMs = z.number().min(0)
+
+export const registryEventSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('retraining-triggered'), model: nameSchema, run, trigger: triggerSchema }),
+  z.object({ kind: z.literal('dataset-frozen'), model: nameSchema, run, dataset: datasetSchema }),
+  z.object({
+    kind: z.literal('run-failed'),
+    model: nameSchema,
+    run,
+    code: z.string().max(64),
+    message: z.string().max(1_000),
+    hint: z.string().max(1_000),
+  }),
+  z.object({
+    kind: z.literal('version-trained'),
+    model: nameSchema,
+    run,
+    version,
+    parent: version.nullable(),
+    learner: z.string(),
+    parameters: z.record(z.string(), z.unknown()),
+    seed: z.number().int(),
+    codeVersion: z.string(),
+    study: z.string().nullable(),
+    datasetSha256: sha256Schema,
+    /** Training examples (windows). */
+    rows: z.number().int().min(0),
+    artifact: z.object({ sha256: sha256Schema, bytes: z.number().int().min(1) }),
+    seconds: z.number().min(0),
+  }),
+  z.object({ kind: z.literal('version-decided'), model: nameSchema, run, version, decision: decisionSchema }),
+  z.object({
+    kind: z.literal('version-signed'),
+    model: nameSchema,
+    version,
+    release: z.number().int().min(1),
+    keyid: sha256Schema,
+    /** SHA-256 of the envelope's bytes, under which the artifact store keeps it. */
+    envelopeSha256: sha256Schema,
+  }),
+  z.object({ kind: z.literal('version-assigned'), model: nameSchema, version, agents: z.array(z.string()) }),
+  z.object({
+    kind: z.literal('version-deployed'),
+    model: nameSchema,
+    version,
+    agent: z.string(),
+    state: z.enum(['committed', 'refused', 'rolled-back']),
+    reason: z.enum(deploymentReasons).nullable(),
+    detail: z.string().max(500),
+    durationsMs: z.object({
+      fetch: durationMs.optional(),
+      verify: durationMs.optional(),
+      swap: durationMs.optional(),
+    }),
+  }),
+  /** Update delay of a run, once every online agent has reached its final state. */
+  z.object({
+    kind: z.literal('run-completed'),
+    model: nameSchema,
+    run,
+    version,
+    delayMs: z.object({
+      detect: durationMs,
+      queue: durationMs,
+      train: durationMs,
+      gate: durationMs,
+      sign: durationMs.nullable(),
+      publish: durationMs.nullable(),
+      fetch: durationMs.nullable(),
+      verify: durationMs.nullable(),
+      swap: durationMs.nullable(),
+      total: durationMs,
+    }),
+  }),
+  z.object({
+    kind: z.literal('command-seen'),
+    agent: z.string(),
+    model: nameSchema.nullable(),
+    commandId: nameSchema,
+    operation: z.string().max(32),
+    state: z.string().max(32),
+    code: z.string().max(64).nullable(),
+    detail: z.string().max(500),
+  }),
+  z.object({
+    kind: z.literal('pin-changed'),
+    agent: z.string(),
+    model: nameSchema,
+    pinned: z.boolean(),
+    version: version.nullable(),
+  }),
+  z.object({
+    kind: z.literal('alert-raised'),
+    id: z.string().max(64),
+    source: z.string().max(64),
+    agent: z.string().nullable(),
+    model: nameSchema.nullable(),
+    version: version.nullable(),
+    alert: z.string().max(64),
+    level: z.enum(['watch', 'act']),
+    evidence,
+  }),
+  z.object({
+    kind: z.literal('root-accepted'),
+    version: z.number().int().min(1),
+    envelopeSha256: sha256Schema,
+  }),
+])
+export type RegistryEvent = z.infer<typeof registryEventSchema>
+
+/** An event with its place in the chain: `hash` covers `previousHash`, `seq`, `at` and the canonical event. */
+export interface ChainedEvent {
+  readonly seq: number
+  readonly at: number
+  readonly event: RegistryEvent
+  readonly previousHash: string
+  readonly hash: string
+}

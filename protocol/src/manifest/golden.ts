@@ -1,0 +1,50 @@
+/** Does a loaded model still give the outputs that were signed with it? */
+
+import { accept, refuse, type Result } from '../result.ts'
+import type { Manifest } from './manifest.ts'
+import { decodeFloat32 } from './float32.ts'
+
+export interface GoldenVector {
+  readonly input: Float32Array
+  readonly output: Float32Array
+}
+
+/** The golden vectors of a manifest as numbers, their lengths held against its contract. */
+export const toGoldenVectors = ({
+  golden,
+  contract,
+}: Manifest): Result<readonly GoldenVector[], 'MALFORMED'> => {
+  const vectors: GoldenVector[] = []
+  const features = contract.inputs[0]?.shape.at(-1)
+  for (const [index, { input, output }] of golden.vectors.entries()) {
+    const vector = { input: decodeFloat32(input), output: decodeFloat32(output) }
+    if (vector.input?.length !== features || vector.output?.length !== contract.horizon) {
+      return refuse('MALFORMED', `golden vector ${index} does not fit the contract's tensors`)
+    }
+    vectors.push({ input: vector.input as Float32Array, output: vector.output as Float32Array })
+  }
+  return accept(vectors)
+}
+
+/**
+ * Accepts when every output is within the tolerance, relative to max(1, |expected|).
+ * Non-finite outputs never match: a model that answers NaN is not intact.
+ */
+export const checkGolden = (
+  expected: Float32Array,
+  actual: Float32Array,
+  tolerance: number,
+): Result<void, 'GOLDEN_MISMATCH'> => {
+  if (actual.length !== expected.length) {
+    return refuse('GOLDEN_MISMATCH', `${actual.length} outputs where ${expected.length} were signed`)
+  }
+  for (let index = 0; index < expected.length; index += 1) {
+    const want = expected[index] as number
+    const got = actual[index] as number
+    // Written so that NaN fails: a comparison with NaN is false.
+    if (!(Math.abs(got - want) <= tolerance * Math.max(1, Math.abs(want)))) {
+      return refuse('GOLDEN_MISMATCH', `output ${index} is ${got}, signed was ${want}`)
+    }
+  }
+  return accept(undefined)
+}

@@ -1,0 +1,3 @@
+export * from './float32.ts'
+export * from './golden.ts'
+export * from './manifest.ts'

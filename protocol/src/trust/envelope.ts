@@ -1,0 +1,91 @@
+/**
+ * DSSE 1.0 envelopes: what is signed is the payload type and the payload's bytes, never a re-encoding.
+ * Source: Dead Simple Signing Envelope 1.0, "Protocol" and "Envelope".
+ */
+
+import { z } from 'zod'
+import { limits } from '../limits.ts'
+import { accept, refuse, type Result } from '../result.ts'
+
+export const envelopeSchema = z.object({
+  payloadType: z.string().min(1).max(128),
+  /** Base64 of the payload's bytes. */
+  payload: z.base64().max(limits.envelopeBytesMax),
+  signatures: z
+    .array(z.object({ keyid: z.string().max(128), sig: z.base64().max(8_192) }))
+    .min(1)
+    .max(limits.signaturesMax),
+})
+export type Envelope = z.infer<typeof envelopeSchema>
+
+/** Pre-authentication encoding: the bytes a signature is made over. */
+export const preAuthenticationEncoding = (
+  payloadType: string,
+  payload: Uint8Array,
+): Uint8Array<ArrayBuffer> => {
+  const type = new TextEncoder().encode(payloadType)
+  const head = new TextEncoder().encode(`DSSEv1 ${type.byteLength} ${payloadType} ${payload.byteLength} `)
+  const bytes = new Uint8Array(head.byteLength + payload.byteLength)
+  bytes.set(head)
+  bytes.set(payload, head.byteLength)
+  return bytes
+}
+
+export const toBase64 = (bytes: Uint8Array): string => {
+  let binary = ''
+  for (const byte of bytes) binary += String.fromCharCode(byte)
+  return btoa(binary)
+}
+
+export const fromBase64 = (text: string): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
+
+/** One key that signs; `sign` returns the raw signature over `bytes`. */
+export interface Signer {
+  readonly keyid: string
+  readonly sign: (bytes: Uint8Array) => Uint8Array
+}
+
+/** The document's JSON bytes in an envelope signed by every signer. */
+export const sealEnvelope = (
+  payloadType: string,
+  document: unknown,
+  signers: readonly Signer[],
+): Envelope => {
+  const payload = new TextEncoder().encode(JSON.stringify(document))
+  return { payloadType, payload: toBase64(payload), signatures: signaturesOf(payloadType, payload, signers) }
+}
+
+/** The same envelope with further signatures beside those it has. */
+export const cosignEnvelope = (envelope: Envelope, signers: readonly Signer[]): Envelope => ({
+  ...envelope,
+  signatures: [
+    ...envelope.signatures,
+    ...signaturesOf(envelope.payloadType, fromBase64(envelope.payload), signers),
+  ],
+})
+
+const signaturesOf = (
+  payloadType: string,
+  payload: Uint8Array,
+  signers: readonly Signer[],
+): Envelope['signatures'] => {
+  const bytes = preAuthenticationEncoding(payloadType, payload)
+  return signers.map(({ keyid, sign }) => ({ keyid, sig: toBase64(sign(bytes)) }))
+}
+
+/** An envelope out of bytes: size, syntax, schema. Nothing in it is trusted yet. */
+export const parseEnvelope = (bytes: Uint8Array): Result<Envelope, 'TOO_LARGE' | 'MALFORMED'> => {
+  if (bytes.byteLength > limits.envelopeBytesMax) {
+    return refuse('TOO_LARGE', `${bytes.byteLength} bytes, at most ${limits.envelopeBytesMax} are read`)
+  }
+  try {
+    const parsed = envelopeSchema.safeParse(
+      JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)),
+    )
+    if (parsed.success) return accept(parsed.data)
+  } catch {
+    // Falls through: neither UTF-8 nor JSON is the same refusal as a wrong shape.
+  }
+  return refuse('MALFORMED', 'not a DSSE envelope')
+}

@@ -1,0 +1,5 @@
+export * from './canonical.ts'
+export * from './desired.ts'
+export * from './envelope.ts'
+export * from './root.ts'
+export * from './verify.ts'

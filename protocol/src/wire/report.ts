@@ -1,0 +1,73 @@
+/** One window of monitoring, per model and version: sums and sketches that merge exactly over time and fleet. */
+
+import { z } from 'zod'
+import { epochMsSchema, headerSchema, nameSchema } from './header.ts'
+
+const count = z.number().int().min(0)
+
+/** Counts between fixed edges: `counts.length === edges.length + 1`, the first and last are the tails. */
+export const histogramSchema = z
+  .object({ edges: z.array(z.number()).min(1).max(256), counts: z.array(count).min(2).max(257) })
+  .refine(({ edges, counts }) => counts.length === edges.length + 1, {
+    message: 'counts are one more than edges',
+  })
+
+/** Sums over pairs of actual and forecast, in the unit of the series; metrics follow from them exactly. */
+export const errorSumsSchema = z.object({
+  n: count,
+  sumError: z.number(),
+  sumAbsoluteError: z.number(),
+  sumSquaredError: z.number(),
+  sumActual: z.number(),
+  sumSquaredActual: z.number(),
+  sumSquaredBaselineError: z.number(),
+})
+
+/** A forecast beside what came, for people to look at; a few meters a window, not all. */
+export const forecastSampleSchema = z.object({
+  meter: z.string().min(1).max(64),
+  /** Target time and the version that forecast it. */
+  at: epochMsSchema,
+  forecast: z.number(),
+  actual: z.number(),
+  /** Steps ahead at which this forecast was made. */
+  step: z.number().int().min(1),
+})
+
+export const versionWindowSchema = z.object({
+  model: nameSchema,
+  version: z.number().int().min(1),
+  /** Forecast runs and requests answered, and how many of them failed. */
+  runs: count,
+  failures: count,
+  /** DDSketch in its protobuf form, seconds; null when nothing ran. */
+  latencySketch: z.instanceof(Uint8Array).nullable(),
+  latencyMs: z.object({ p50: z.number(), p95: z.number(), p99: z.number() }).nullable(),
+  errors: errorSumsSchema,
+  /** Histogram and PSI against the manifest's reference, per input; `rows` is the sample size behind it. */
+  inputs: z.record(
+    z.string().max(64),
+    z.object({
+      histogram: histogramSchema,
+      rows: count,
+      psi: z.number().nullable(),
+      verdict: z.enum(['stable', 'watch', 'act', 'too-few']),
+    }),
+  ),
+  residuals: histogramSchema.nullable(),
+  samples: z.array(forecastSampleSchema).max(1_000),
+})
+export type VersionWindow = z.infer<typeof versionWindowSchema>
+
+export const reportSchema = headerSchema.extend({
+  bootId: z.string().min(1).max(64),
+  windowStart: epochMsSchema,
+  windowEnd: epochMsSchema,
+  versions: z.array(versionWindowSchema).max(32),
+  process: z.object({
+    residentBytes: z.number().min(0),
+    uptimeS: z.number().min(0),
+    reconnects: count,
+  }),
+})
+export type Report = z.infer<typeof reportSchema>
