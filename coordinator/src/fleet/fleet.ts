@@ -23,6 +23,7 @@ export interface LivePerformance {
   readonly failures: number
   readonly latencyMs: { readonly p50: number; readonly p95: number; readonly p99: number } | null
   readonly errors: ErrorSums
+  readonly baseline: ErrorSums
   readonly psi: Readonly<
     Record<string, { readonly psi: number | null; readonly rows: number; readonly verdict: string }>
   >

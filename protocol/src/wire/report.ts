@@ -1,6 +1,7 @@
 /** One window of monitoring, per model and version: sums and sketches that merge exactly over time and fleet. */
 
 import { z } from 'zod'
+import { errorSumsSchema } from '../metrics/index.ts'
 import { epochMsSchema, headerSchema, nameSchema } from './header.ts'
 
 const count = z.number().int().min(0)
@@ -11,17 +12,6 @@ export const histogramSchema = z
   .refine(({ edges, counts }) => counts.length === edges.length + 1, {
     message: 'counts are one more than edges',
   })
-
-/** Sums over pairs of actual and forecast, in the unit of the series; metrics follow from them exactly. */
-export const errorSumsSchema = z.object({
-  n: count,
-  sumError: z.number(),
-  sumAbsoluteError: z.number(),
-  sumSquaredError: z.number(),
-  sumActual: z.number(),
-  sumSquaredActual: z.number(),
-  sumSquaredBaselineError: z.number(),
-})
 
 /** A forecast beside what came, for people to look at; a few meters a window, not all. */
 export const forecastSampleSchema = z.object({
@@ -43,7 +33,9 @@ export const versionWindowSchema = z.object({
   /** DDSketch in its protobuf form, seconds; null when nothing ran. */
   latencySketch: z.instanceof(Uint8Array).nullable(),
   latencyMs: z.object({ p50: z.number(), p95: z.number(), p99: z.number() }).nullable(),
+  /** Forecast against actual, and the seasonal-naive baseline against the same actuals. */
   errors: errorSumsSchema,
+  baseline: errorSumsSchema,
   /** Histogram and PSI against the manifest's reference, per input; `rows` is the sample size behind it. */
   inputs: z.record(
     z.string().max(64),
