@@ -1,0 +1,37 @@
+/** The models that answer now, as the other rooms see them: load, try, activate, ask. */
+
+import type { Contract } from '@imlma/protocol/manifest'
+
+/** Names one loaded version; the digest is what was verified. */
+export interface ModelIdentity {
+  readonly model: string
+  readonly version: number
+  readonly sha256: string
+}
+
+/** A loaded session. It is not served before it is activated, and closes after its last run once replaced. */
+export interface LoadedModel extends ModelIdentity {
+  readonly contract: Contract
+  /** `features`: rows × F, row-major, raw units. Returns rows × H. Throws `Failure` RUN_FAILED. */
+  readonly run: (features: Float32Array, rows: number) => Promise<Float32Array>
+  readonly close: () => Promise<void>
+}
+
+/** One run that answered a forecast or a request (not golden vectors, not warm-up). */
+export interface RunObservation extends ModelIdentity {
+  readonly rows: number
+  readonly durationMs: number
+  readonly outcome: 'answered' | 'failed' | 'not-finite'
+}
+
+export interface Serving {
+  /** Loads by path and holds names, types and shapes of the file against the contract. Throws `Failure` LOAD_FAILED, CONTRACT_MISMATCH. */
+  readonly load: (path: string, identity: ModelIdentity, contract: Contract) => Promise<LoadedModel>
+  /** From now on this one answers for its model; requests under way end on the old one, which then closes. */
+  readonly activate: (loaded: LoadedModel) => void
+  /** Stops answering for a model: nothing verified is left. */
+  readonly deactivate: (model: string) => void
+  readonly active: (model: string) => LoadedModel | undefined
+  readonly onRun: (listener: (observation: RunObservation) => void) => () => void
+  readonly close: () => Promise<void>
+}
