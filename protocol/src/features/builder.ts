@@ -148,6 +148,6 @@ const readContext = (context: Float32Array, series: IntervalSeries, origin: numb
   const first = indexAt(series, origin) - context.length
   for (let i = 0; i < context.length; i++) {
     const index = first + i
-    context[i] = index >= 0 && index < values.length ? values[index]! : Number.NaN
+    context[i] = index >= 0 && index < values.length ? (values[index] as number) : Number.NaN
   }
 }

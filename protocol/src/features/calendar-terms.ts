@@ -32,7 +32,7 @@ export const calendarTerm = (part: CalendarPart, calendar: Calendar, intervalMs:
         role: 'plain',
         write: ({ day }, target, at) => {
           for (let i = 0; i < part.offsetDays.length; i++) {
-            target[at + i] = calendar.isHoliday(day + part.offsetDays[i]!) ? 1 : 0
+            target[at + i] = calendar.isHoliday(day + (part.offsetDays[i] as number)) ? 1 : 0
           }
         },
       }
@@ -66,7 +66,7 @@ const harmonicsTerm = (prefix: string, table: Float32Array, order: number, phase
   role: 'plain',
   write: ({ day, timeOfDayMs }, target, at) => {
     const row = phaseOf(day, timeOfDayMs) * 2 * order
-    for (let i = 0; i < 2 * order; i++) target[at + i] = table[row + i]!
+    for (let i = 0; i < 2 * order; i++) target[at + i] = table[row + i] as number
   },
 })
 
@@ -87,7 +87,7 @@ const profileTerm = (
       const first = at + classify(day) * width
       const row = Math.floor(timeOfDayMs / intervalMs) * 2 * order
       target[first] = 1
-      for (let i = 0; i < 2 * order; i++) target[first + 1 + i] = table[row + i]!
+      for (let i = 0; i < 2 * order; i++) target[first + 1 + i] = table[row + i] as number
     },
   }
 }

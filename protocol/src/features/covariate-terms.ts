@@ -1,5 +1,5 @@
 /** The term for a covariate that is known in advance (a weather forecast, a schedule): a piecewise-linear response. */
-import { valueAt } from '../series/index.ts'
+import { valueAt, type IntervalSeries } from '../series/index.ts'
 import type { SharedTerm } from './spec.ts'
 import type { Term } from './term.ts'
 
@@ -13,14 +13,14 @@ export const covariateTerm = (term: Covariate, index: number, intervalMs: number
     names: [label, ...knots.map((knot) => `${label} above ${knot}`)],
     role: 'plain',
     write: (frame, target, at) => {
-      const series = frame.covariates[index]!
+      const series = frame.covariates[index] as IntervalSeries
       const last = frame.time - lag * intervalMs
       let sum = 0
       for (let i = averageSteps - 1; i >= 0; i--) sum += valueAt(series, last - i * intervalMs)
       const value = sum / averageSteps
       if (value !== value) frame.covariateMissing = true
       target[at] = value
-      for (let i = 0; i < knots.length; i++) target[at + 1 + i] = Math.max(0, value - knots[i]!)
+      for (let i = 0; i < knots.length; i++) target[at + 1 + i] = Math.max(0, value - (knots[i] as number))
     },
   }
 }

@@ -10,7 +10,8 @@ export const lagsTerm = ({ lags }: Lags): Term => ({
   names: lags.map((lag) => `lag ${lag}`),
   role: 'level',
   write: ({ context }, target, at) => {
-    for (let i = 0; i < lags.length; i++) target[at + i] = context[context.length - lags[i]!]!
+    for (let i = 0; i < lags.length; i++)
+      target[at + i] = context[context.length - (lags[i] as number)] as number
   },
 })
 
@@ -18,7 +19,7 @@ export const seasonalLagTerm = ({ seasonSteps, count }: SeasonalLag): Term => ({
   names: [`seasonal ${seasonSteps} × ${count}`],
   role: 'level',
   write: ({ context, step }, target, at) => {
-    target[at] = context[context.length - seasonalLagOf(seasonSteps, count, step)]!
+    target[at] = context[context.length - seasonalLagOf(seasonSteps, count, step)] as number
   },
 })
 
@@ -32,14 +33,14 @@ export const statisticsTerm = ({ over, of }: Statistics): Term => ({
     let min = Infinity
     let max = -Infinity
     for (let i = first; i < context.length; i++) {
-      const value = context[i]!
+      const value = context[i] as number
       sum += value
       if (value < min) min = value
       if (value > max) max = value
     }
     const mean = sum / over
     for (let i = 0; i < of.length; i++) {
-      const figure = of[i]!
+      const figure = of[i]
       if (figure === 'mean') target[at + i] = mean
       else if (figure === 'deviation') target[at + i] = deviationOf(context, first, mean)
       else target[at + i] = figure === 'min' ? min : max
@@ -51,7 +52,7 @@ export const statisticsTerm = ({ over, of }: Statistics): Term => ({
 const deviationOf = (context: Float32Array, first: number, mean: number): number => {
   let squares = 0
   for (let i = first; i < context.length; i++) {
-    const shift = context[i]! - mean
+    const shift = (context[i] as number) - mean
     squares += shift * shift
   }
   return Math.sqrt(squares / (context.length - first))

@@ -35,9 +35,9 @@ describe('error sums', () => {
         const merged = metricsOf(mergeErrorSums(sumsOf(first), sumsOf(second)))
         const whole = metricsOf(sumsOf([...first, ...second]))
         expect(merged.count).toBe(whole.count)
-        expect(merged.mse).toBeCloseTo(whole.mse!, 4)
-        expect(merged.mae).toBeCloseTo(whole.mae!, 6)
-        expect(merged.bias).toBeCloseTo(whole.bias!, 6)
+        expect(merged.mse).toBeCloseTo(whole.mse as number, 4)
+        expect(merged.mae).toBeCloseTo(whole.mae as number, 6)
+        expect(merged.bias).toBeCloseTo(whole.bias as number, 6)
         if (whole.r2 !== null && whole.r2 > -1e6) expect(merged.r2).toBeCloseTo(whole.r2, 3)
       }),
       { seed: 7, numRuns: 200 },

@@ -68,7 +68,7 @@ export const createErrorAccumulator = (initial: ErrorSums = noErrors): ErrorAccu
 /** Sums over two columns of the same length. */
 export const errorSumsOf = (forecasts: ArrayLike<number>, actuals: ArrayLike<number>): ErrorSums => {
   const accumulator = createErrorAccumulator()
-  for (let i = 0; i < actuals.length; i++) accumulator.add(forecasts[i]!, actuals[i]!)
+  for (let i = 0; i < actuals.length; i++) accumulator.add(forecasts[i] as number, actuals[i] as number)
   return accumulator.sums()
 }
 

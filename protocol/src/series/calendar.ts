@@ -12,12 +12,17 @@ export const zoneSchema = z
   .min(1)
   .max(1_000)
   .refine(
-    (zone) => zone.every((entry, i) => i === 0 || zone[i - 1]!.from < entry.from),
+    (zone) => zone.every((entry, i) => i === 0 || (zone[i - 1] as Transition).from < entry.from),
     'transitions must ascend',
   )
 
+interface Transition {
+  readonly from: number
+  readonly offsetMs: number
+}
+
 /** Transitions in ascending order of `from` (epoch ms). Before the first, its offset holds too. */
-export type Zone = readonly { readonly from: number; readonly offsetMs: number }[]
+export type Zone = readonly Transition[]
 
 export const civilDateSchema = z.iso.date()
 
@@ -35,9 +40,9 @@ export const createCalendar = (zone: Zone, holidays: readonly string[]): Calenda
   let current = 0
   return {
     toLocal: (time) => {
-      while (current > 0 && time < zone[current]!.from) current -= 1
-      while (current + 1 < zone.length && time >= zone[current + 1]!.from) current += 1
-      return time + zone[current]!.offsetMs
+      while (current > 0 && time < (zone[current] as Transition).from) current -= 1
+      while (current + 1 < zone.length && time >= (zone[current + 1] as Transition).from) current += 1
+      return time + (zone[current] as Transition).offsetMs
     },
     isHoliday: (day) => holidayDays.has(day),
   }

@@ -9,7 +9,7 @@ export const fillGaps = (window: Float32Array, seasonSteps: number): number => {
   let missing = 0
   let first = -1
   for (let i = 0; i < window.length; i++) {
-    const value = window[i]!
+    const value = window[i] as number
     if (value === value) {
       if (first < 0) first = i
       continue
@@ -18,8 +18,8 @@ export const fillGaps = (window: Float32Array, seasonSteps: number): number => {
     if (first < 0) continue
     // What lies before the first value is not filled yet, so a season earlier must not reach there.
     const season = i - seasonSteps
-    window[i] = season >= first ? window[season]! : window[i - 1]!
+    window[i] = season >= first ? (window[season] as number) : (window[i - 1] as number)
   }
-  if (first > 0) window.fill(window[first]!, 0, first)
+  if (first > 0) window.fill(window[first] as number, 0, first)
   return missing
 }
