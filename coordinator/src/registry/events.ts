@@ -80,6 +80,8 @@ export const registryEventSchema = z.discriminatedUnion('kind', [
     /** Training examples (windows). */
     rows: z.number().int().min(0),
     artifact: z.object({ sha256: sha256Schema, bytes: z.number().int().min(1) }),
+    /** The trainer's record of it (contract, golden vectors, reference profile) in the artifact store. */
+    candidateSha256: sha256Schema,
     seconds: z.number().min(0),
   }),
   z.object({ kind: z.literal('version-decided'), model: nameSchema, run, version, decision: decisionSchema }),
