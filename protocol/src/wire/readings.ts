@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { limits } from '../limits.ts'
 import { epochMsSchema, headerSchema } from './header.ts'
+import { bytesSchema, float32ArraySchema } from './typed-arrays.ts'
 
 /** How a value came about (protocol.md, "Readings"). */
 export const quality = { measured: 0, estimated: 1, substituted: 2, suspect: 3, fault: 4 } as const
@@ -21,9 +22,9 @@ export const readingSeriesSchema = z
     /** Time of the first value, a multiple of the interval. */
     start: epochMsSchema,
     /** In the register's unit; NaN is missing. */
-    values: z.instanceof(Float32Array),
+    values: float32ArraySchema,
     /** One quality code a value; absent means all measured. */
-    quality: z.instanceof(Uint8Array).optional(),
+    quality: bytesSchema.optional(),
   })
   .refine(({ values }) => values.length > 0 && values.length <= limits.valuesPerSeriesMax, {
     message: `a series holds 1 to ${limits.valuesPerSeriesMax} values`,

@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { errorSumsSchema } from '../metrics/index.ts'
 import { epochMsSchema, headerSchema, nameSchema } from './header.ts'
+import { bytesSchema } from './typed-arrays.ts'
 
 const count = z.number().int().min(0)
 
@@ -31,7 +32,7 @@ export const versionWindowSchema = z.object({
   runs: count,
   failures: count,
   /** DDSketch in its protobuf form, seconds; null when nothing ran. */
-  latencySketch: z.instanceof(Uint8Array).nullable(),
+  latencySketch: bytesSchema.nullable(),
   latencyMs: z.object({ p50: z.number(), p95: z.number(), p99: z.number() }).nullable(),
   /** Forecast against actual, and the seasonal-naive baseline against the same actuals. */
   errors: errorSumsSchema,

@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { limits } from '../limits.ts'
 import { headerSchema, nameSchema, sha256Schema } from './header.ts'
+import { bytesSchema } from './typed-arrays.ts'
 
 export const fetchSchema = headerSchema.extend({
   requestId: nameSchema,
@@ -17,7 +18,7 @@ export const chunkSchema = z.object({
   offset: z.number().int().min(0).max(limits.artifactBytesMax),
   /** Bytes of the whole artifact; 0 says that the coordinator does not have it. */
   total: z.number().int().min(0).max(limits.artifactBytesMax),
-  bytes: z.instanceof(Uint8Array),
+  bytes: bytesSchema,
   /** CRC-32 (ISO-HDLC) of `bytes`: finds line noise early, trust comes from the SHA-256 alone. */
   crc32: z.number().int().min(0).max(0xff_ff_ff_ff),
 })

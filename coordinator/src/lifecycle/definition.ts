@@ -1,0 +1,59 @@
+/** What an operator says about one model: which series it forecasts, when it is retrained, what it may cost. */
+
+import { z } from 'zod'
+import { limits } from '@imlma/protocol/limits'
+import { civilDateSchema, dayMs, utc, zoneSchema } from '@imlma/protocol/series'
+import { nameSchema } from '@imlma/protocol/wire'
+
+const durationMs = z.number().int().min(1)
+
+export const modelDefinitionSchema = z.object({
+  name: nameSchema,
+  quantity: z.string().min(1).max(64),
+  unit: z.string().min(1).max(16),
+  /** Every series of the site with this register and interval trains the model and is forecast by it. */
+  register: z.string().min(1).max(limits.nameLengthMax),
+  intervalMs: z.number().int().min(limits.intervalMsMin).max(limits.intervalMsMax),
+  /** Steps. */
+  horizon: z.number().int().min(1).max(limits.horizonMax),
+  zone: zoneSchema.default([...utc]),
+  holidays: z.array(civilDateSchema).max(2_000).default([]),
+  learner: z.enum(['ridge', 'seasonal-naive']).default('ridge'),
+  parameters: z.record(z.string(), z.unknown()).default({}),
+  seed: z.number().int().default(1),
+  trigger: z.object({
+    /** New verified readings since the last training. */
+    volume: z.number().int().min(1),
+    /** Time since the last training. */
+    intervalMs: durationMs,
+    /** Readings below which nothing is trained at all. */
+    readingsMin: z.number().int().min(1),
+    /** Shortest time between two trainings. */
+    coolDownMs: z.number().int().min(0).default(60_000),
+  }),
+  data: z.object({
+    /** Newest readings that a snapshot takes; older ones teach yesterday's behaviour. */
+    windowMsMax: durationMs.default(400 * dayMs),
+    /** Newest part, held out of training and judged on by the gate. */
+    evaluationMs: durationMs.default(7 * dayMs),
+    /** Share of expected readings below which a snapshot is refused. */
+    completenessMin: z.number().min(0).max(1).default(0.6),
+  }),
+  training: z
+    .object({
+      secondsMax: z.number().min(1).max(86_400).default(900),
+      memoryMbMax: z.number().min(256).max(65_536).default(4_096),
+    })
+    .prefault({}),
+  /** p99 of one forecast run on a gateway; a slower version does not pass warming. */
+  latencyMsBudget: z.number().positive().default(50),
+})
+export type ModelDefinition = z.infer<typeof modelDefinitionSchema>
+
+export const definitionsSchema = z
+  .array(modelDefinitionSchema)
+  .min(1)
+  .max(limits.modelsPerAgentMax)
+  .refine((models) => new Set(models.map(({ name }) => name)).size === models.length, {
+    message: 'two models have the same name',
+  })

@@ -1,0 +1,55 @@
+/**
+ * Where the time between a trigger and the last agent's swap went. Everything before the fleet follows from when
+ * each fact was appended; the agents measure their own part, and the slowest of them counts.
+ */
+
+import type { ChainedEvent, RegistryEvent } from '../registry/events.ts'
+
+export type Delays = Extract<RegistryEvent, { kind: 'run-completed' }>['delayMs']
+
+type Deployed = Extract<RegistryEvent, { kind: 'version-deployed' }>
+
+/** Delays of one run out of its own events (any order); steps that did not happen are null. Milliseconds, real time. */
+export const delaysOf = (events: readonly ChainedEvent[], now: number): Delays => {
+  const at = (kind: RegistryEvent['kind']) => events.find(({ event }) => event.kind === kind)?.at
+  const between = (from: number | undefined, to: number | undefined) =>
+    from === undefined || to === undefined ? undefined : Math.max(0, to - from)
+
+  const triggered = events.find(({ event }) => event.kind === 'retraining-triggered')
+  const trigger = triggered?.event.kind === 'retraining-triggered' ? triggered.event.trigger : undefined
+  const detect = typeof trigger?.evidence['detectMs'] === 'number' ? trigger.evidence['detectMs'] : 0
+  const started = at('retraining-triggered')
+  const frozen = at('dataset-frozen')
+  const trained = at('version-trained')
+  const decided = at('version-decided')
+  const signed = at('version-signed')
+  const fleet = fleetDelays(events, signed)
+  const end = fleet?.end ?? decided ?? now
+
+  return {
+    detect,
+    queue: between(started, frozen) ?? 0,
+    train: between(frozen, trained) ?? 0,
+    gate: between(trained, decided) ?? 0,
+    sign: between(decided, signed) ?? null,
+    publish: fleet?.publish ?? null,
+    fetch: fleet?.fetch ?? null,
+    verify: fleet?.verify ?? null,
+    swap: fleet?.swap ?? null,
+    total: detect + (between(started, end) ?? 0),
+  }
+}
+
+/** The slowest agent's steps; what neither it nor we can account for was spent between publish and receipt. */
+const fleetDelays = (events: readonly ChainedEvent[], signedAt: number | undefined) => {
+  const slowest = events.findLast(({ event }) => event.kind === 'version-deployed')
+  if (slowest === undefined || signedAt === undefined) return undefined
+  const { fetch = 0, verify = 0, swap = 0 } = (slowest.event as Deployed).durationsMs
+  return {
+    end: slowest.at,
+    publish: Math.max(0, slowest.at - signedAt - fetch - verify - swap),
+    fetch,
+    verify,
+    swap,
+  }
+}
