@@ -1,0 +1,92 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { createActiveModels } from './active-models.ts'
+import { createBatcher } from './batcher.ts'
+import type { LoadedModel } from './serving.ts'
+import { tinyContract } from './testing/tiny-contract.ts'
+
+/** Answers twice each feature and remembers how many rows each run had. */
+const doubling = (version: number, runs: number[]): LoadedModel => ({
+  model: 'load',
+  version,
+  sha256: 'a'.repeat(64),
+  contract: tinyContract({ features: 2, horizon: 2 }),
+  run: async (features, rows) => {
+    runs.push(rows)
+    await turn()
+    if (features.includes(-1)) throw new Error('a negative load')
+    return features.slice(0, rows * 2).map((value) => value * 2)
+  },
+  close: async () => undefined,
+})
+
+const create = (options = {}) => {
+  const runs: number[] = []
+  const models = createActiveModels({ load: () => Promise.reject(new Error('unused')), now: () => 0 })
+  models.activate(doubling(1, runs))
+  const batcher = createBatcher({ models, defer: (callback) => void setImmediate(callback) }, options)
+  return { runs, models, batcher }
+}
+
+describe('batcher', () => {
+  test('answers what arrives in one turn by one run, each with its own rows', async () => {
+    const { runs, batcher } = create()
+    const answers = await Promise.all([
+      batcher.infer('load', Float32Array.of(1, 2), 1),
+      batcher.infer('load', Float32Array.of(3, 4, 5, 6), 2),
+      batcher.infer('load', Float32Array.of(7, 8), 1),
+    ])
+    expect(runs).toEqual([4])
+    expect(answers.map((answer) => answer.ok && [...answer.value.values])).toEqual([
+      [2, 4],
+      [6, 8, 10, 12],
+      [14, 16],
+    ])
+  })
+
+  test('a full batch makes room for the next one', async () => {
+    const { runs, batcher } = create({ rowsPerRunMax: 2 })
+    const answers = Array.from({ length: 5 }, (_, i) => batcher.infer('load', Float32Array.of(i, i), 1))
+    expect((await Promise.all(answers)).map((answer) => answer.ok && answer.value.values[0])).toEqual([
+      0, 2, 4, 6, 8,
+    ])
+    expect(runs).toEqual([2, 2, 1])
+  })
+
+  test('a request made before a swap is answered by the version it was made for', async () => {
+    const { runs, models, batcher } = create()
+    const before = batcher.infer('load', Float32Array.of(1, 1), 1)
+    models.activate(doubling(2, runs))
+    expect(await before).toMatchObject({ ok: true, value: { version: 1 } })
+    expect(await batcher.infer('load', Float32Array.of(1, 1), 1)).toMatchObject({ value: { version: 2 } })
+  })
+
+  test('refuses rows of another width, an unknown model, and too many rows', async () => {
+    const { batcher } = create({ rowsPerRunMax: 2, rowsWaitingMax: 2 })
+    const codes = await Promise.all([
+      batcher.infer('load', Float32Array.of(1, 2, 3), 1),
+      batcher.infer('other', Float32Array.of(1, 2), 1),
+      batcher.infer('load', new Float32Array(6), 3),
+      batcher.infer('load', new Float32Array(4), 2),
+      batcher.infer('load', new Float32Array(2), 1),
+    ])
+    expect(codes.map((code) => (code.ok ? 'answered' : code.refusal.code))).toEqual([
+      'MALFORMED',
+      'MODEL_NOT_FOUND',
+      'MALFORMED',
+      'answered',
+      'OVERLOADED',
+    ])
+    expect((await batcher.infer('load', new Float32Array(2), 1)).ok).toBe(true)
+  })
+
+  test('a failed run is said to everyone in it and spoils no later one', async () => {
+    const { batcher } = create()
+    const failed = await Promise.all([
+      batcher.infer('load', Float32Array.of(1, 1), 1),
+      batcher.infer('load', Float32Array.of(-1, 1), 1),
+    ])
+    expect(failed.map((answer) => answer.ok)).toEqual([false, false])
+    expect((await batcher.infer('load', Float32Array.of(1, 1), 1)).ok).toBe(true)
+  })
+})

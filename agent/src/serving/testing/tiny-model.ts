@@ -1,0 +1,101 @@
+/**
+ * The smallest ONNX files that tests and benchmarks need: dense layers with ReLU between them, `features` in and
+ * `forecast` out. Written byte by byte (protobuf, the field numbers of onnx.proto3), so that no trainer is needed.
+ */
+
+/** One dense layer: `weights` is inputs × outputs, row-major. */
+export interface Dense {
+  readonly weights: Float32Array
+  readonly bias: Float32Array
+}
+
+export interface TinyModel {
+  /** First to last; all but the last end in ReLU. */
+  readonly layers: readonly Dense[]
+  readonly inputName?: string
+  readonly outputName?: string
+}
+
+/** The model as the bytes of an ONNX file (opset 17). */
+export const encodeTinyModel = ({
+  layers,
+  inputName = 'features',
+  outputName = 'forecast',
+}: TinyModel): Uint8Array<ArrayBuffer> => {
+  const first = layers[0] as Dense
+  const last = layers.at(-1) as Dense
+  const nodes: number[][] = []
+  const initializers: number[][] = []
+  let value = inputName
+  layers.forEach(({ weights, bias }, index) => {
+    const end = index === layers.length - 1
+    const next = end ? outputName : `hidden${index}`
+    const sum = end ? outputName : `sum${index}`
+    nodes.push(node('MatMul', [value, `weights${index}`], `product${index}`))
+    nodes.push(node('Add', [`product${index}`, `bias${index}`], sum))
+    if (!end) nodes.push(node('Relu', [sum], next))
+    initializers.push(tensor(`weights${index}`, [weights.length / bias.length, bias.length], weights))
+    initializers.push(tensor(`bias${index}`, [bias.length], bias))
+    value = next
+  })
+  const graph = [
+    ...nodes.flatMap((bytes) => message(1, bytes)),
+    ...text(2, 'tiny'),
+    ...initializers.flatMap((bytes) => message(5, bytes)),
+    ...message(11, batchOf(inputName, first.weights.length / first.bias.length)),
+    ...message(12, batchOf(outputName, last.bias.length)),
+  ]
+  return Uint8Array.from([...number(1, 8), ...message(7, graph), ...message(8, number(2, 17))])
+}
+
+/** Reproducible layers of these widths: `[24, 64, 64, 1]` is the MLP of numbers.md; `[96, 96]` a ridge's size. */
+export const layersOf = (widths: readonly number[], scale = 0.1): readonly Dense[] =>
+  widths.slice(1).map((outputs, index) => {
+    const inputs = widths[index] as number
+    return {
+      weights: Float32Array.from({ length: inputs * outputs }, (_, i) => Math.sin(i + 1 + index) * scale),
+      bias: Float32Array.from({ length: outputs }, (_, i) => Math.cos(i + 1 + index) * scale),
+    }
+  })
+
+const varint = (value: number): number[] => {
+  const bytes: number[] = []
+  let rest = value
+  while (rest > 0x7f) {
+    bytes.push((rest & 0x7f) | 0x80)
+    rest >>>= 7
+  }
+  return [...bytes, rest]
+}
+
+const number = (field: number, value: number): number[] => [...varint(field << 3), ...varint(value)]
+
+const message = (field: number, bytes: readonly number[]): number[] => [
+  ...varint((field << 3) | 2),
+  ...varint(bytes.length),
+  ...bytes,
+]
+
+const text = (field: number, value: string): number[] => message(field, [...new TextEncoder().encode(value)])
+
+const node = (operator: string, inputs: readonly string[], output: string): number[] => [
+  ...inputs.flatMap((name) => text(1, name)),
+  ...text(2, output),
+  ...text(4, operator),
+]
+
+const float32 = 1
+
+const tensor = (name: string, shape: readonly number[], values: Float32Array): number[] => [
+  ...shape.flatMap((size) => number(1, size)),
+  ...number(2, float32),
+  ...text(8, name),
+  ...message(9, [...new Uint8Array(values.buffer, values.byteOffset, values.byteLength)]),
+]
+
+/** A value of shape [batch, columns]. */
+const batchOf = (name: string, columns: number): number[] => {
+  const shape = [...message(1, text(2, 'batch')), ...message(1, number(1, columns))]
+  const type = message(1, [...number(1, float32), ...message(2, shape)])
+  return [...text(1, name), ...message(2, type)]
+}
