@@ -5,7 +5,7 @@
 
 import { z } from 'zod'
 import { deploymentReasons, epochMsSchema, nameSchema, sha256Schema } from '@imlma/protocol/wire'
-import { metricsSchema, triggerKinds } from '@imlma/protocol/manifest'
+import { triggerKinds } from '@imlma/protocol/manifest'
 
 const evidence = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
 const version = z.number().int().min(1)
@@ -27,6 +27,13 @@ export type Check = z.infer<typeof checkSchema>
 
 export const verdicts = ['promote', 'reject', 'inconclusive'] as const
 
+/** What the gate measured; null where it was no number (a forecast of NaN or infinity, actuals that do not vary). */
+const judgedMetricsSchema = z.object({
+  mse: z.number().nullable(),
+  mae: z.number().nullable(),
+  r2: z.number().nullable(),
+})
+
 export const decisionSchema = z.object({
   verdict: z.enum(verdicts),
   reasons: z.array(z.string().max(500)),
@@ -35,8 +42,8 @@ export const decisionSchema = z.object({
   window,
   rows: z.number().int().min(0),
   /** `version` is null where the seasonal-naive baseline stands in for a champion that does not exist yet. */
-  champion: metricsSchema.extend({ version: version.nullable(), learner: z.string() }),
-  challenger: metricsSchema,
+  champion: judgedMetricsSchema.extend({ version: version.nullable(), learner: z.string() }),
+  challenger: judgedMetricsSchema,
 })
 export type Decision = z.infer<typeof decisionSchema>
 
