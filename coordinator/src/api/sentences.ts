@@ -1,0 +1,190 @@
+/** What happened, in plain sentences: the event feed of the page, `imlma` and the log say it with the same words. */
+
+import type { ChainedEvent, RegistryEvent } from '../registry/events.ts'
+import type { AuditEventView } from './views.ts'
+
+type Tone = AuditEventView['tone']
+type Sentence = readonly [tone: Tone, sentence: string]
+
+export const toAuditEvent = ({ seq, at, event, previousHash, hash }: ChainedEvent): AuditEventView => {
+  const [tone, sentence] = tell(event)
+  return {
+    seq,
+    at,
+    kind: event.kind,
+    model: 'model' in event ? event.model : null,
+    agent: 'agent' in event ? event.agent : null,
+    version: 'version' in event && event.kind !== 'root-accepted' ? event.version : null,
+    tone,
+    sentence,
+    event,
+    previousHash,
+    hash,
+  }
+}
+
+const tell = (event: RegistryEvent): Sentence => {
+  switch (event.kind) {
+    case 'retraining-triggered':
+      return ['note', `Training of ${event.model} starts: ${tellTrigger(event.trigger)}.`]
+    case 'dataset-frozen':
+      return ['note', `Dataset ${short(event.dataset.sha256)} is frozen: ${tellDataset(event.dataset)}.`]
+    case 'run-failed':
+      return ['act', `Training of ${event.model} failed (${event.code}): ${sentenceEnd(event.message)}`]
+    case 'version-trained':
+      return [
+        'note',
+        `${event.model} version ${event.version} is trained: ${event.learner} on ${grouped(event.rows)} examples in ${figure(event.seconds)} s.`,
+      ]
+    case 'version-decided':
+      return tellDecision(event)
+    case 'version-signed':
+      return [
+        'note',
+        `${event.model} version ${event.version} is signed as release ${event.release} by key ${short(event.keyid)}.`,
+      ]
+    case 'version-assigned':
+      return ['note', `${event.model} version ${event.version} is sent to ${list(event.agents)}.`]
+    case 'version-deployed':
+      return tellDeployment(event)
+    case 'run-completed':
+      return [
+        'good',
+        `${event.model} version ${event.version} has reached every agent, ${figure(event.delayMs.total / 1_000)} s after its trigger.`,
+      ]
+    case 'command-seen':
+      return tellCommand(event)
+    case 'pin-changed':
+      return [
+        'watch',
+        event.pinned
+          ? `${event.agent} holds ${event.model}${event.version === null ? '' : ` at version ${event.version}`}: new assignments wait until someone unpins.`
+          : `${event.agent} takes new versions of ${event.model} again.`,
+      ]
+    case 'alert-raised':
+      return [event.level, tellAlert(event)]
+    case 'root-accepted':
+      return ['watch', `Trust root version ${event.version} is in force: the list of keys has changed.`]
+  }
+}
+
+export const tellTrigger = ({
+  kind,
+  evidence,
+}: Extract<RegistryEvent, { kind: 'retraining-triggered' }>['trigger']): string => {
+  const said = Object.entries(evidence)
+    .map(([name, value]) => `${spaced(name)} ${typeof value === 'number' ? grouped(value) : String(value)}`)
+    .join(', ')
+  const reason = {
+    volume: 'enough new readings',
+    interval: 'the interval has passed',
+    drift: 'the readings have drifted',
+    manual: 'asked for by a person',
+  }[kind]
+  return said === '' ? reason : `${reason} (${said})`
+}
+
+const tellDataset = ({
+  readings,
+  series,
+}: Extract<RegistryEvent, { kind: 'dataset-frozen' }>['dataset']): string =>
+  `${grouped(readings)} readings of ${grouped(series)} series`
+
+const tellDecision = ({
+  model,
+  version,
+  decision,
+}: Extract<RegistryEvent, { kind: 'version-decided' }>): Sentence => {
+  const { champion, challenger, rows } = decision
+  const against =
+    champion.version === null ? `the ${champion.learner} baseline` : `version ${champion.version}`
+  const numbers = `MSE ${figure(challenger.mse)} against ${figure(champion.mse)} on ${grouped(rows)} rows`
+  switch (decision.verdict) {
+    case 'promote':
+      return ['good', `The gate promotes ${model} version ${version} over ${against}: ${numbers}.`]
+    case 'reject':
+      return ['note', `The gate keeps ${against} and rejects ${model} version ${version}: ${numbers}.`]
+    case 'inconclusive':
+      return ['note', `The gate cannot tell ${model} version ${version} from ${against} yet: ${numbers}.`]
+  }
+}
+
+const tellDeployment = ({
+  model,
+  version,
+  agent,
+  state,
+  reason,
+  detail,
+}: Extract<RegistryEvent, { kind: 'version-deployed' }>): Sentence => {
+  const why = `${reason ?? 'no reason given'}${detail === '' ? '' : `: ${detail}`}`
+  switch (state) {
+    case 'committed':
+      return ['good', `${agent} serves ${model} version ${version}.`]
+    case 'refused':
+      return ['act', `${agent} refused ${model} version ${version} (${why}) and keeps what it serves.`]
+    case 'rolled-back':
+      return ['act', `${agent} went back from ${model} version ${version} (${why}).`]
+  }
+}
+
+const tellCommand = ({
+  agent,
+  model,
+  operation,
+  state,
+  code,
+  detail,
+}: Extract<RegistryEvent, { kind: 'command-seen' }>): Sentence => {
+  const what = model === null ? operation : `${operation} of ${model}`
+  const said = detail === '' ? '' : `: ${detail}`
+  if (state === 'succeeded') return ['watch', `A technician's ${what} was carried out by ${agent}${said}.`]
+  const coded = code === null ? state : `${state}, ${code}`
+  return [
+    state === 'refused' || state === 'failed' ? 'act' : 'note',
+    `A technician's ${what} at ${agent}: ${coded}${said}.`,
+  ]
+}
+
+export const tellAlert = ({
+  source,
+  agent,
+  model,
+  version,
+  alert,
+  evidence,
+}: Pick<
+  Extract<RegistryEvent, { kind: 'alert-raised' }>,
+  'source' | 'agent' | 'model' | 'version' | 'alert' | 'evidence'
+>): string => {
+  const who = agent ?? source
+  const about = model === null ? '' : `, ${model}${version === null ? '' : ` version ${version}`}`
+  const said = Object.entries(evidence)
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => `${spaced(name)} ${typeof value === 'number' ? grouped(value) : String(value)}`)
+    .join(', ')
+  return `Alert from ${who}${about}: ${alert}${said === '' ? '' : ` (${said})`}.`
+}
+
+/** Three significant digits, the way an operator reads them aloud; large numbers keep every digit before the point. */
+export const figure = (value: number): string => {
+  if (!Number.isFinite(value)) return '–'
+  const magnitude = Math.abs(value)
+  if (magnitude >= 100) return grouped(Math.round(value))
+  if (magnitude === 0) return '0'
+  if (magnitude < 1e-4) return value.toExponential(2)
+  return String(Number(value.toPrecision(3)))
+}
+
+/** Thousands set apart by commas, at most three digits after the point. */
+export const grouped = (value: number): string => {
+  const [whole = '', fraction] = String(Math.round(value * 1_000) / 1_000).split('.')
+  const separated = whole.replaceAll(/\B(?=(\d{3})+$)/g, ',')
+  return fraction === undefined ? separated : `${separated}.${fraction}`
+}
+
+const short = (sha256: string): string => sha256.slice(0, 8)
+const spaced = (name: string): string => name.replaceAll(/([a-z])([A-Z])/g, '$1 $2').toLowerCase()
+const sentenceEnd = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`)
+const list = (names: readonly string[]): string =>
+  names.length > 5 ? `${names.length} agents` : names.join(', ') || 'no agent'

@@ -1,0 +1,222 @@
+/** What people see of a model: its definition, its triggers, its versions, two of them side by side, its forecasts. */
+
+import { z } from 'zod'
+import { checkSchema, decisionSchema } from '../../registry/events.ts'
+import {
+  count,
+  delaySchema,
+  epochMsSchema,
+  figuresSchema,
+  liveSchema,
+  nameSchema,
+  sha256Schema,
+  triggerViewSchema,
+  versionNumberSchema,
+  windowSchema,
+} from './common.ts'
+
+export const runPhases = [
+  'queued',
+  'freezing',
+  'training',
+  'gating',
+  'signing',
+  'publishing',
+  'rolling-out',
+] as const
+
+const progressSchema = z.object({
+  /** New verified readings since the last training, and how many start the next one. */
+  readings: count,
+  threshold: count,
+  /** Verified readings ever, and the least that a training needs. */
+  readingsTotal: count,
+  readingsMin: count,
+  /** When the interval starts a training, whatever the readings; null without an interval. */
+  dueAt: epochMsSchema.nullable(),
+  intervalMs: z.number().int().min(1).nullable(),
+  lastTrainingAt: epochMsSchema.nullable(),
+  /** Nothing starts before; null when nothing cools down. */
+  coolDownUntil: epochMsSchema.nullable(),
+  /** Why nothing starts on its own at the moment; null when it may. */
+  blocked: z.string().nullable(),
+})
+
+export const modelViewSchema = z
+  .object({
+    model: nameSchema,
+    definition: z.object({
+      quantity: z.string(),
+      unit: z.string(),
+      register: z.string(),
+      intervalMs: z.number().int().min(1),
+      contextLength: z.number().int().min(1),
+      /** Steps ahead. */
+      horizon: z.number().int().min(1),
+      learners: z.array(z.string()),
+    }),
+    versions: count,
+    champion: z
+      .object({ version: versionNumberSchema, createdAt: epochMsSchema, figures: figuresSchema })
+      .nullable(),
+    trigger: progressSchema,
+    /** The training run that is under way. */
+    run: z
+      .object({
+        run: z.string(),
+        phase: z.enum(runPhases),
+        /** 0 to 1 within the phase; null where it cannot be told. */
+        progress: z.number().min(0).max(1).nullable(),
+        detail: z.string(),
+        startedAt: epochMsSchema,
+        trigger: triggerViewSchema,
+      })
+      .nullable(),
+  })
+  .meta({ id: 'Model' })
+export type ModelView = z.infer<typeof modelViewSchema>
+
+export const datasetViewSchema = z
+  .object({
+    sha256: sha256Schema,
+    bytes: count,
+    series: count,
+    readings: count,
+    window: windowSchema,
+    trainEnd: epochMsSchema,
+    evaluation: windowSchema,
+    provenance: z.array(
+      z.object({ agent: z.string(), firstSeq: z.number().int(), lastSeq: z.number().int() }),
+    ),
+  })
+  .meta({ id: 'Dataset' })
+
+export const versionViewSchema = z
+  .object({
+    model: nameSchema,
+    version: versionNumberSchema,
+    run: z.string(),
+    parent: versionNumberSchema.nullable(),
+    createdAt: epochMsSchema,
+    state: z.enum(['trained', 'promoted', 'rejected', 'inconclusive']),
+    /** The latest promoted version of its model. */
+    champion: z.boolean(),
+    trigger: triggerViewSchema,
+    dataset: datasetViewSchema,
+    learner: z.string(),
+    parameters: z.record(z.string(), z.unknown()),
+    seed: z.number().int(),
+    codeVersion: z.string(),
+    study: z.string().nullable(),
+    /** Training examples. */
+    rows: count,
+    trainSeconds: z.number().min(0),
+    artifact: z.object({ sha256: sha256Schema, bytes: count }),
+    /** On the gate's window; null before the gate has decided. */
+    figures: figuresSchema.nullable(),
+    decision: decisionSchema.nullable(),
+    release: z.number().int().nullable(),
+    keyid: sha256Schema.nullable(),
+    envelopeSha256: sha256Schema.nullable(),
+    deployments: z.array(
+      z.object({
+        agent: z.string(),
+        state: z.enum(['committed', 'refused', 'rolled-back']),
+        reason: z.string().nullable(),
+        detail: z.string(),
+        at: epochMsSchema,
+      }),
+    ),
+    /** Agents that say they serve it now. */
+    servedBy: z.array(z.string()),
+    live: liveSchema.nullable(),
+    delayMs: delaySchema.nullable(),
+  })
+  .meta({ id: 'Version' })
+export type VersionView = z.infer<typeof versionViewSchema>
+
+export const comparisonViewSchema = z
+  .object({
+    model: nameSchema,
+    a: versionNumberSchema,
+    b: versionNumberSchema,
+    /** What both were judged on together; null where the gate never put these two side by side. */
+    sameWindow: z.object({ window: windowSchema, rows: count, decidedFor: versionNumberSchema }).nullable(),
+    lines: z.array(
+      z.object({
+        name: z.string(),
+        /** Where the figures come from: the gate's window, the fleet, the training. */
+        basis: z.enum(['gate', 'fleet', 'training']),
+        unit: z.string(),
+        a: z.number().nullable(),
+        b: z.number().nullable(),
+        rowsA: count.nullable(),
+        rowsB: count.nullable(),
+        /** (b − a) / |a|; null where it means nothing. */
+        change: z.number().nullable(),
+        better: z.enum(['a', 'b', 'same']).nullable(),
+      }),
+    ),
+    /** Hyper-parameters and provenance that differ or are shared, as text. */
+    traits: z.array(z.object({ name: z.string(), a: z.string(), b: z.string(), differs: z.boolean() })),
+  })
+  .meta({ id: 'Comparison' })
+export type ComparisonView = z.infer<typeof comparisonViewSchema>
+
+export const lineageViewSchema = z
+  .object({
+    model: nameSchema,
+    version: versionNumberSchema,
+    /** From this version back to the first one. */
+    ancestors: z.array(
+      z.object({
+        version: versionNumberSchema,
+        state: z.enum(['trained', 'promoted', 'rejected', 'inconclusive']),
+        createdAt: epochMsSchema,
+        learner: z.string(),
+        figures: figuresSchema.nullable(),
+      }),
+    ),
+    children: z.array(versionNumberSchema),
+    /** What made this version, in the order in which it happened. */
+    steps: z.array(
+      z.object({
+        step: z.enum(['trigger', 'dataset', 'training', 'decision', 'signature', 'deployment']),
+        at: epochMsSchema.nullable(),
+        title: z.string(),
+        detail: z.string(),
+        sha256: sha256Schema.nullable(),
+      }),
+    ),
+    checks: z.array(checkSchema),
+  })
+  .meta({ id: 'Lineage' })
+export type LineageView = z.infer<typeof lineageViewSchema>
+
+export const forecastsViewSchema = z
+  .object({
+    model: nameSchema,
+    unit: z.string(),
+    /** Every meter there are samples of. */
+    meters: z.array(z.string()),
+    /** Oldest first. */
+    samples: z.array(
+      z.object({
+        meter: z.string(),
+        at: epochMsSchema,
+        /** Steps ahead at which this forecast was made. */
+        step: z.number().int().min(1),
+        forecast: z.number(),
+        actual: z.number(),
+        version: versionNumberSchema,
+        agent: z.string(),
+      }),
+    ),
+  })
+  .meta({ id: 'Forecasts' })
+export type ForecastsView = z.infer<typeof forecastsViewSchema>
+
+export const studyViewSchema = z
+  .object({ study: z.string(), model: nameSchema, startedAt: epochMsSchema, trials: count })
+  .meta({ id: 'Study' })
+export type StudyView = z.infer<typeof studyViewSchema>
