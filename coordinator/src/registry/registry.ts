@@ -54,6 +54,8 @@ export interface Registry {
   readonly version: (model: string, version: number) => Promise<VersionRecord | undefined>
   /** The latest promoted version. */
   readonly champion: (model: string) => Promise<VersionRecord | undefined>
+  /** Every fact of the model's latest run, oldest first, with those of its version; empty before the first. */
+  readonly runEvents: (model: string) => Promise<readonly ChainedEvent[]>
   /** Highest version and release numbers given out so far; 0 before the first. */
   readonly numbers: (model: string) => Promise<{ version: number; release: number }>
   /** Recomputes the whole chain and holds the projections and the stored head against it. */

@@ -1,0 +1,177 @@
+/**
+ * Keeps the life of every model going: looks at the trigger while nothing runs, and otherwise does what the run's
+ * facts say is next. Whatever an effect finds out is appended to the registry first and believed afterwards.
+ */
+
+import { Failure } from '@imlma/protocol/result'
+import type { ChainedEvent, RegistryEvent, Trigger } from '../registry/events.ts'
+import type { Registry } from '../registry/registry.ts'
+import type { ModelDefinition } from './definition.ts'
+import { applyEvent, effectOf, waiting, type Run, type RunEffect } from './run.ts'
+
+/** How far a run has come, for people; `fraction` is of the phase, where it is known. */
+export interface RunProgress {
+  readonly phase: Run['phase']
+  readonly run: string | null
+  readonly fraction: number | null
+  readonly detail: string
+}
+
+/** Does what an effect asks and returns the facts that follow. Throws `Failure` where the run cannot go on. */
+export type PerformEffect = (
+  definition: ModelDefinition,
+  effect: RunEffect,
+  context: {
+    readonly signal: AbortSignal
+    readonly onProgress: (progress: { fraction: number | null; detail: string }) => void
+    /** The facts of this run so far. */
+    readonly events: readonly ChainedEvent[]
+  },
+) => Promise<readonly RegistryEvent[]>
+
+export interface LifecycleParts {
+  readonly registry: Pick<Registry, 'append' | 'runEvents' | 'subscribe'>
+  /** The trigger's decision now; undefined while it waits. Called only while nothing runs. */
+  readonly decideTrigger: (definition: ModelDefinition, now: number) => Promise<Trigger | undefined>
+  /** Told of every run that started; safe to be told again after a kill. */
+  readonly onStarted: (model: string, trigger: Trigger) => Promise<void>
+  readonly perform: PerformEffect
+  readonly newRunId: () => string
+  readonly now: () => number
+  readonly onFailure: (error: unknown) => void
+}
+
+export interface Lifecycle {
+  /** Looks at every model once; call it now and then. Never runs two looks at the same time. */
+  readonly tick: () => Promise<void>
+  readonly progress: (model: string) => RunProgress
+  readonly subscribe: (listener: (model: string) => void) => () => void
+  /** Aborts what runs, keeps its facts: the next start goes on from there. */
+  readonly stop: () => Promise<void>
+}
+
+interface Life {
+  readonly definition: ModelDefinition
+  state: Run
+  events: ChainedEvent[]
+  working: Promise<void> | undefined
+  progress: { fraction: number | null; detail: string }
+}
+
+/** Folds the last run of every model out of the registry, then waits for ticks. */
+export const createLifecycle = async (
+  parts: LifecycleParts,
+  definitions: readonly ModelDefinition[],
+): Promise<Lifecycle> => {
+  const lives = new Map<string, Life>()
+  for (const definition of definitions) lives.set(definition.name, await recall(parts, definition))
+  const listeners = new Set<(model: string) => void>()
+  const stopping = new AbortController()
+
+  const changed = (life: Life, progress: Life['progress'] = { fraction: null, detail: '' }): void => {
+    life.progress = progress
+    for (const listener of listeners) listener(life.definition.name)
+  }
+
+  // Facts of a run also come from outside this loop (an agent deployed the version): they count for its delays.
+  const endRegistry = parts.registry.subscribe((chained) => {
+    const { event } = chained
+    const life = 'model' in event && event.model !== null ? lives.get(event.model) : undefined
+    if (life === undefined || !belongs(life.state, event)) return
+    if (event.kind === 'retraining-triggered') life.events = []
+    life.events.push(chained)
+    life.state = applyEvent(life.state, event)
+    changed(life)
+  })
+
+  const work = async (life: Life): Promise<void> => {
+    for (let effect = effectOf(life.state); effect !== undefined; effect = effectOf(life.state)) {
+      if (stopping.signal.aborted) return
+      const { run } = effect.state
+      const facts = await parts
+        .perform(life.definition, effect, {
+          signal: stopping.signal,
+          onProgress: (progress) => changed(life, progress),
+          events: life.events,
+        })
+        .catch((error: unknown) => failed(life.definition.name, run, error))
+      if (stopping.signal.aborted) return
+      await parts.registry.append(facts, parts.now())
+    }
+  }
+
+  const look = async (life: Life): Promise<void> => {
+    if (life.state.phase === 'waiting') {
+      const trigger = await parts.decideTrigger(life.definition, parts.now())
+      if (trigger === undefined) return
+      const { name: model } = life.definition
+      await parts.registry.append(
+        [{ kind: 'retraining-triggered', model, run: parts.newRunId(), trigger }],
+        parts.now(),
+      )
+      await parts.onStarted(model, trigger)
+    }
+    await work(life)
+  }
+
+  return {
+    tick: async () => {
+      if (stopping.signal.aborted) return
+      for (const life of lives.values()) {
+        life.working ??= look(life)
+          .catch(parts.onFailure)
+          .finally(() => {
+            life.working = undefined
+          })
+      }
+      await Promise.resolve()
+    },
+    progress: (model) => {
+      const life = lives.get(model)
+      const state = life?.state ?? waiting
+      const run = state.phase === 'waiting' ? null : state.run
+      return { phase: state.phase, run, ...(life?.progress ?? { fraction: null, detail: '' }) }
+    },
+    subscribe: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    stop: async () => {
+      stopping.abort()
+      await Promise.all([...lives.values()].map(({ working }) => working))
+      endRegistry()
+    },
+  }
+}
+
+const recall = async (parts: LifecycleParts, definition: ModelDefinition): Promise<Life> => {
+  const events = [...(await parts.registry.runEvents(definition.name))]
+  const state = events.reduce((run: Run, { event }) => applyEvent(run, event), waiting)
+  const started = events.find(({ event }) => event.kind === 'retraining-triggered')?.event
+  // A kill between the fact and the trigger's own book must not make the trigger fire twice.
+  if (started?.kind === 'retraining-triggered') await parts.onStarted(definition.name, started.trigger)
+  return { definition, state, events, working: undefined, progress: { fraction: null, detail: '' } }
+}
+
+/** Facts that name the run, and those that name only its version. */
+const belongs = (state: Run, event: RegistryEvent): boolean => {
+  if (event.kind === 'retraining-triggered') return state.phase === 'waiting'
+  if (state.phase === 'waiting') return false
+  if ('run' in event) return event.run === state.run
+  return 'trained' in state && 'version' in event && event.version === state.trained.version
+}
+
+const failed = (model: string, run: string, error: unknown): readonly RegistryEvent[] => {
+  const failure =
+    error instanceof Failure ? error : new Failure('UNEXPECTED', String(error), { cause: error })
+  return [
+    {
+      kind: 'run-failed',
+      model,
+      run,
+      code: failure.code,
+      message: failure.message.slice(0, 1_000),
+      hint: failure.hint?.slice(0, 1_000) ?? '',
+    },
+  ]
+}
