@@ -1,4 +1,5 @@
 export * from './canonical.ts'
+export * from './chain.ts'
 export * from './desired.ts'
 export * from './envelope.ts'
 export * from './root.ts'

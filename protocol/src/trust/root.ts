@@ -1,14 +1,10 @@
 /**
- * The trust root: which keys may speak in which role, and how many of them it takes.
- * A gateway is born with one version of it and follows the chain: each next version is signed by a threshold
- * of the old root keys and of the new ones (The Update Framework 1.0.34, "Update the root role").
+ * The trust root: which keys may speak in which role, and how many of them it takes. How one root follows
+ * another is in `chain.ts`.
  */
 
 import { z } from 'zod'
-import { accept, refuse, type Result } from '../result.ts'
 import { epochMsSchema, headerSchema } from '../wire/header.ts'
-import type { Envelope } from './envelope.ts'
-import { openEnvelope, type TrustRefusal, type VerifySignature } from './verify.ts'
 
 export const rootPayloadType = 'application/vnd.imlma.root+json'
 
@@ -40,32 +36,3 @@ export const rootSchema = headerSchema.extend({
   }),
 })
 export type TrustRoot = z.infer<typeof rootSchema>
-
-/** The first root of a chain: it must carry a threshold of its own keys; whoever hands it over is trusted. */
-export const openFirstRoot = (
-  envelope: Envelope,
-  verify: VerifySignature,
-): Result<TrustRoot, TrustRefusal> => {
-  const claimed = openEnvelope(envelope, { payloadType: rootPayloadType, schema: rootSchema })
-  if (!claimed.ok) return claimed
-  return verifyBy(envelope, claimed.value, verify)
-}
-
-/** The next root: signed by a threshold of the old and of the new root keys, its version one higher. */
-export const openNextRoot = (
-  current: TrustRoot,
-  envelope: Envelope,
-  verify: VerifySignature,
-): Result<TrustRoot, TrustRefusal> => {
-  const byOld = verifyBy(envelope, current, verify)
-  if (!byOld.ok) return byOld
-  const byNew = verifyBy(envelope, byOld.value, verify)
-  if (!byNew.ok) return byNew
-  if (byNew.value.version !== current.version + 1) {
-    return refuse('REPLAYED', `root version ${byNew.value.version} does not follow ${current.version}`)
-  }
-  return accept(byNew.value)
-}
-
-const verifyBy = (envelope: Envelope, root: TrustRoot, verify: VerifySignature) =>
-  openEnvelope(envelope, { payloadType: rootPayloadType, schema: rootSchema, root, role: 'root', verify })

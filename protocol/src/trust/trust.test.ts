@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { createSigner, generateKeyPair, toKeyId, verifyEd25519 } from '../node/index.ts'
 import { canonicalJson } from './canonical.ts'
 import { cosignEnvelope, parseEnvelope, preAuthenticationEncoding, sealEnvelope } from './envelope.ts'
-import { openFirstRoot, openNextRoot, rootPayloadType, type Role, type TrustRoot } from './root.ts'
+import { openFirstRoot, openNextRoot } from './chain.ts'
+import { rootPayloadType, type Role, type TrustRoot } from './root.ts'
 import { openEnvelope } from './verify.ts'
 
 const keys = Object.fromEntries(

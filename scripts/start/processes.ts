@@ -1,0 +1,80 @@
+/**
+ * The processes of a running house: each is started with an IPC channel, says `up` on it with its addresses, and
+ * ends by SIGTERM. They live in process groups of their own, so Ctrl-C reaches only us and we end them in order;
+ * if we die, the closed channel tells them to stop.
+ */
+
+import { fork, type ChildProcess } from 'node:child_process'
+import { openSync } from 'node:fs'
+
+const stopGraceMs = 10_000
+const startMsMax = 60_000
+
+export interface Up {
+  readonly event: 'up'
+  readonly [address: string]: unknown
+}
+
+export interface House {
+  /** Resolves with what the process says of itself; throws with its own last words when it ends before that. */
+  readonly start: (name: string, script: URL, args: readonly string[]) => Promise<Up>
+  /** Called when a process ends that nobody asked to end. */
+  readonly onEnded: (listener: (name: string, how: string) => void) => void
+  readonly pid: (name: string) => number | undefined
+  /** Ends all, the last started first. */
+  readonly stop: () => Promise<void>
+}
+
+/** `logFolder` takes what each process writes to standard error, one file a process. */
+export const createHouse = (logFolder: string): House => {
+  const children = new Map<string, ChildProcess>()
+  const listeners: ((name: string, how: string) => void)[] = []
+  let stopping = false
+
+  const start: House['start'] = (name, script, args) =>
+    new Promise((resolve, reject) => {
+      const log = openSync(`${logFolder}/${name}.log`, 'a')
+      const child = fork(script, args, { detached: true, stdio: ['ignore', log, log, 'ipc'] })
+      children.set(name, child)
+      let isUp = false
+      let refusal = ''
+      const timer = setTimeout(() => child.kill('SIGKILL'), startMsMax)
+      child.on('message', (message: { event?: string; message?: string; hint?: string }) => {
+        if (message.event === 'failed') refusal = [message.message, message.hint].filter(Boolean).join('\n  ')
+        if (message.event !== 'up' || isUp) return
+        isUp = true
+        clearTimeout(timer)
+        resolve(message as Up)
+      })
+      child.once('exit', (code, signal) => {
+        clearTimeout(timer)
+        children.delete(name)
+        const how = signal === null ? `with code ${code}` : `by ${signal}`
+        if (!isUp) reject(new Error(refusal || `${name} ended ${how}; see ${logFolder}/${name}.log`))
+        else if (!stopping) for (const listener of listeners) listener(name, how)
+      })
+    })
+
+  const end = (child: ChildProcess): Promise<void> =>
+    new Promise((resolve) => {
+      const kill = setTimeout(() => child.kill('SIGKILL'), stopGraceMs)
+      child.once('exit', () => {
+        clearTimeout(kill)
+        resolve()
+      })
+      child.kill('SIGTERM')
+    })
+
+  return {
+    start,
+    onEnded: (listener) => listeners.push(listener),
+    pid: (name) => children.get(name)?.pid,
+    stop: async () => {
+      stopping = true
+      for (const [name, child] of [...children].toReversed()) {
+        await end(child)
+        children.delete(name)
+      }
+    },
+  }
+}
