@@ -2,7 +2,7 @@
 
 import type { AgentRecord } from '../fleet/fleet.ts'
 import type { RegistryEvent } from '../registry/events.ts'
-import type { Recorded, RolloutEntry } from './store.ts'
+import type { RolloutEntry } from './store.ts'
 
 export interface Observation {
   readonly events: readonly RegistryEvent[]
@@ -11,7 +11,7 @@ export interface Observation {
 
 export const observe = ({ recorded }: RolloutEntry, { agent, reported }: AgentRecord): Observation => {
   const events: RegistryEvent[] = []
-  const next: Record<string, Recorded> = { ...recorded }
+  const next: Record<string, RolloutEntry['recorded'][string]> = { ...recorded }
   for (const [model, state] of Object.entries(reported?.models ?? {})) {
     const before = recorded[model] ?? { outcome: '', pinned: false }
     const { outcome } = state
