@@ -1,0 +1,229 @@
+/**
+ * When an interval of readings closes, every meter gets a forecast: all feature rows are written into one reused
+ * block and answered by one run.
+ *
+ *   readings ─note─▶ frontier ──closed──▶ rows of all meters ──one run──▶ forecasts ─▶ listeners (monitoring)
+ *
+ * When it is called is the timer's business (`forecaster.timer.ts`). Old readings that arrive late close nothing.
+ */
+
+import { contextLengthOf, covariateHistoryOf, createFeatureBuilder } from '@imlma/protocol/features'
+import type { FeatureBuilder } from '@imlma/protocol/features'
+import type { IntervalSeries } from '@imlma/protocol/series'
+import type { ActiveModels } from './active-models.ts'
+import type { Forecast } from './forecasts.ts'
+import {
+  createIntervalFrontier,
+  originsDue,
+  type FrontierOptions,
+  type IntervalFrontier,
+} from './interval-frontier.ts'
+import type { LoadedModel, ModelIdentity } from './serving.ts'
+
+/** What forecasting reads of the stored readings. */
+export interface ForecastHistory {
+  /** Meters with readings of this register, and the first time after their last one. */
+  readonly meters: (register: string, intervalMs: number) => readonly { meter: string; end: number }[]
+  /** Values with `from ≤ time < to`; NaN is missing, also where the series does not reach. */
+  readonly read: (
+    meter: string,
+    register: string,
+    intervalMs: number,
+    from: number,
+    to: number,
+  ) => IntervalSeries
+  /** The same for a covariate, which is found by its register: the site has one temperature, not each meter. */
+  readonly readCovariate: (register: string, from: number, to: number) => IntervalSeries
+}
+
+/** Everything one model forecast from one origin. `features` is reused: valid during the call only. */
+export interface ForecastBatch extends ModelIdentity {
+  readonly register: string
+  readonly builder: FeatureBuilder
+  readonly origin: number
+  /** One row each of `features` (rows × F) and `values` (rows × H). */
+  readonly meters: readonly string[]
+  readonly features: Float32Array
+  readonly values: Float32Array
+}
+
+/** Readings of a model's register are complete, as far as they will be, before `end`. */
+export interface ClosedInterval {
+  readonly model: string
+  readonly register: string
+  readonly intervalMs: number
+  readonly end: number
+}
+
+export interface ForecasterCounts {
+  readonly runs: number
+  readonly rows: number
+  /** Rows left out: too many gaps, or a covariate that is not known. */
+  readonly rowsSkipped: number
+  readonly originsSkipped: number
+  readonly failures: number
+}
+
+export interface Forecaster {
+  /** New readings of one series reach up to `end`. Backlog is not noted: it was true long ago. */
+  readonly note: (meter: string, register: string, intervalMs: number, end: number) => void
+  /** Forecasts every origin that is due, for every active model. Not to be called again before it ends. */
+  readonly run: () => Promise<void>
+  readonly counts: () => ForecasterCounts
+}
+
+interface Parts {
+  readonly models: Pick<ActiveModels, 'models' | 'lease'>
+  readonly history: ForecastHistory
+  readonly now: () => number
+  /** Lets other work of this thread go first. */
+  readonly turn: () => Promise<void>
+  readonly onForecast: (forecast: Forecast) => void
+  readonly onBatch?: (batch: ForecastBatch) => void
+  readonly onClosed?: (closed: ClosedInterval) => void
+  readonly onFailed?: (model: ModelIdentity, cause: unknown) => void
+}
+
+interface Options extends Omit<FrontierOptions, 'intervalMs'> {
+  /** Origins forecast at once when several intervals close together; beyond, only the latest. */
+  readonly originsMax?: number
+  /** Bytes of the block of feature rows: 8 MB hold 1,000 meters with 2,000 features in one run. */
+  readonly featureBytesMax?: number
+  /** Rows built before other work goes first: about 5 ms with 96 lags and a day of calendar terms. */
+  readonly rowsPerTurn?: number
+}
+
+/** What is remembered per model name: which version it was, and how far it has forecast. */
+interface Progress {
+  readonly sha256: string
+  readonly builder: FeatureBuilder
+  done: number | undefined
+}
+
+export const createForecaster = (parts: Parts, options: Options = {}): Forecaster => {
+  const { models, history, now, turn, onForecast, onBatch, onClosed, onFailed } = parts
+  const { originsMax = 4, featureBytesMax = 8_388_608, rowsPerTurn = 64, ...frontierOptions } = options
+  const frontiers = new Map<string, IntervalFrontier>()
+  const progress = new Map<string, Progress>()
+  const counts = { runs: 0, rows: 0, rowsSkipped: 0, originsSkipped: 0, failures: 0 }
+  let block = new Float32Array(0)
+
+  const frontierOf = (register: string, intervalMs: number): IntervalFrontier => {
+    const key = keyOf(register, intervalMs)
+    const known = frontiers.get(key)
+    if (known !== undefined) return known
+    const frontier = createIntervalFrontier({ ...frontierOptions, intervalMs })
+    for (const { meter, end } of history.meters(register, intervalMs)) frontier.note(meter, end, now())
+    frontiers.set(key, frontier)
+    return frontier
+  }
+
+  const progressOf = ({ model, sha256, contract }: LoadedModel): Progress => {
+    const known = progress.get(model)
+    if (known?.sha256 === sha256) return known
+    // A new version starts at the latest origin: what its predecessor forecast is not forecast again.
+    const fresh: Progress = { sha256, builder: createFeatureBuilder(contract.features), done: undefined }
+    progress.set(model, fresh)
+    return fresh
+  }
+
+  /** Writes rows for as many meters as fit, from `first` on; returns where it stopped. */
+  const writeRows = async (
+    builder: FeatureBuilder,
+    register: string,
+    origin: number,
+    meters: readonly { meter: string }[],
+    first: number,
+  ): Promise<{ readonly next: number; readonly written: readonly string[] }> => {
+    const fit = Math.max(1, Math.floor(featureBytesMax / 4 / builder.count))
+    const wanted = Math.min(fit, meters.length - first) * builder.count
+    if (block.length < wanted) block = new Float32Array(wanted)
+    const written: string[] = []
+    const { spec, horizon, covariateNames } = builder
+    const [from, to] = [
+      origin - covariateHistoryOf(spec) * spec.intervalMs,
+      origin + horizon * spec.intervalMs,
+    ]
+    const covariates = covariateNames.map((name) => history.readCovariate(name, from, to))
+    const reach = contextLengthOf(spec) * spec.intervalMs
+    let next = first
+    for (; next < meters.length && written.length < fit; next++) {
+      if (next > first && next % rowsPerTurn === 0) await turn()
+      const { meter } = meters[next] as { meter: string }
+      const series = history.read(meter, register, spec.intervalMs, origin - reach, origin)
+      const offset = written.length * builder.count
+      if (builder.writeRow(block, offset, series, origin, covariates) === 'ok') written.push(meter)
+      else counts.rowsSkipped += 1
+    }
+    return { next, written }
+  }
+
+  const forecast = async (model: LoadedModel, builder: FeatureBuilder, origin: number): Promise<void> => {
+    const { register, intervalMs, horizon, unit } = model.contract
+    const meters = history.meters(register, intervalMs)
+    for (let first = 0; first < meters.length;) {
+      const { next, written } = await writeRows(builder, register, origin, meters, first)
+      first = next
+      if (written.length === 0) continue
+      const features = block.subarray(0, written.length * builder.count)
+      const values = await model.run(features, written.length)
+      counts.runs += 1
+      counts.rows += written.length
+      const { model: name, version, sha256 } = model
+      written.forEach((meter, row) => {
+        const own = values.subarray(row * horizon, (row + 1) * horizon)
+        onForecast({ model: name, version, meter, origin, intervalMs, unit, values: own })
+      })
+      onBatch?.({
+        model: name,
+        version,
+        sha256,
+        register,
+        builder,
+        origin,
+        meters: written,
+        features,
+        values,
+      })
+    }
+  }
+
+  const runModel = async (model: LoadedModel): Promise<void> => {
+    const { register, intervalMs } = model.contract
+    const reached = progressOf(model)
+    const end = frontierOf(register, intervalMs).closed(now())
+    if (end === undefined || (reached.done !== undefined && end <= reached.done)) return
+    const due = originsDue(reached.done, end, intervalMs, originsMax)
+    if (reached.done !== undefined) {
+      counts.originsSkipped += Math.floor((end - reached.done) / intervalMs) - due.length
+    }
+    // Moved before the runs: an origin that fails is not tried for ever.
+    reached.done = end
+    onClosed?.({ model: model.model, register, intervalMs, end })
+    for (const origin of due) await forecast(model, reached.builder, origin)
+  }
+
+  return {
+    note: (meter, register, intervalMs, end) => {
+      // Only registers that a model forecasts are followed; the others are read from history once one does.
+      frontiers.get(keyOf(register, intervalMs))?.note(meter, end, now())
+    },
+    run: async () => {
+      for (const { model } of models.models()) {
+        const lease = models.lease(model)
+        if (lease === undefined) continue
+        try {
+          await runModel(lease.model)
+        } catch (cause) {
+          counts.failures += 1
+          onFailed?.(lease.model, cause)
+        } finally {
+          lease.release()
+        }
+      }
+    },
+    counts: () => ({ ...counts }),
+  }
+}
+
+const keyOf = (register: string, intervalMs: number): string => `${register}/${intervalMs}`
