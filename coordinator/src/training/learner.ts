@@ -1,0 +1,58 @@
+/**
+ * What every learner is: examples in, an ONNX graph out, with the trainer's own forecast beside it to prove that
+ * the export is right. Ridge and seasonal naive today; trees and networks fit the same shape.
+ */
+import type { FeatureBuilder } from '@imlma/protocol/features'
+import type { ErrorSums } from '@imlma/protocol/metrics'
+import type { z } from 'zod'
+import type { Examples } from './examples.ts'
+import type { MatrixProducts } from './gram.ts'
+import type { Graph } from './graph.ts'
+
+export interface LearnerParts {
+  readonly products: MatrixProducts
+}
+
+/** What a learner may look at. `validation` chooses; it is later than `train`. */
+export interface TrainingExamples {
+  readonly builder: FeatureBuilder
+  readonly train: Examples
+  readonly validation: Examples
+}
+
+export interface TrainingProgress {
+  readonly phase: 'load' | 'examples' | 'train' | 'validate' | 'refit' | 'export'
+  /** 0 … 1 over the whole training. */
+  readonly fraction: number
+  /** The latest loss, where the phase has one. */
+  readonly loss?: number
+}
+
+export interface TrainingRun {
+  readonly seed: number
+  readonly onProgress: (progress: TrainingProgress) => void
+  readonly signal: AbortSignal
+}
+
+export interface TrainedModel<Parameters = unknown> {
+  readonly graph: Graph
+  /** The trainer's own forecast: features rows × F → rows × H, raw units. */
+  forecast(features: Float32Array, rows: number): ArrayLike<number>
+  /** With everything that the learner chose itself filled in. */
+  readonly parameters: Parameters
+  /** Errors on the validation part of the model as it was *before* it saw that part; raw units. */
+  readonly validation: ErrorSums
+  /** forecast − actual on the same rows. */
+  readonly residuals: Float32Array
+}
+
+export interface Learner<Parameters = unknown> {
+  readonly name: string
+  readonly parametersSchema: z.ZodType<Parameters>
+  train(
+    parts: LearnerParts,
+    examples: TrainingExamples,
+    parameters: Parameters,
+    run: TrainingRun,
+  ): Promise<TrainedModel<Parameters>>
+}

@@ -1,0 +1,142 @@
+/**
+ * A graph as the bytes of an ONNX model. Only the messages and fields that are written here are described, with the
+ * field numbers of the ONNX specification (IR version 8, "Open Neural Network Exchange Intermediate Representation").
+ * Output is deterministic: the same graph gives the same bytes.
+ */
+import protobuf from 'protobufjs'
+import type { Attribute, ElementType, Graph, Initializer, Value } from './graph.ts'
+
+const schema = protobuf.Root.fromJSON({
+  nested: {
+    Model: {
+      fields: {
+        irVersion: { type: 'int64', id: 1 },
+        producerName: { type: 'string', id: 2 },
+        graph: { type: 'Graph', id: 7 },
+        opsetImport: { rule: 'repeated', type: 'OperatorSet', id: 8 },
+        metadata: { rule: 'repeated', type: 'Entry', id: 14 },
+      },
+    },
+    OperatorSet: { fields: { domain: { type: 'string', id: 1 }, version: { type: 'int64', id: 2 } } },
+    Entry: { fields: { key: { type: 'string', id: 1 }, value: { type: 'string', id: 2 } } },
+    Graph: {
+      fields: {
+        node: { rule: 'repeated', type: 'Node', id: 1 },
+        name: { type: 'string', id: 2 },
+        initializer: { rule: 'repeated', type: 'Tensor', id: 5 },
+        input: { rule: 'repeated', type: 'ValueInfo', id: 11 },
+        output: { rule: 'repeated', type: 'ValueInfo', id: 12 },
+        valueInfo: { rule: 'repeated', type: 'ValueInfo', id: 13 },
+      },
+    },
+    Node: {
+      fields: {
+        input: { rule: 'repeated', type: 'string', id: 1 },
+        output: { rule: 'repeated', type: 'string', id: 2 },
+        name: { type: 'string', id: 3 },
+        opType: { type: 'string', id: 4 },
+        attribute: { rule: 'repeated', type: 'Attribute', id: 5 },
+      },
+    },
+    Attribute: {
+      fields: {
+        name: { type: 'string', id: 1 },
+        f: { type: 'float', id: 2 },
+        i: { type: 'int64', id: 3 },
+        ints: { rule: 'repeated', type: 'int64', id: 8, options: { packed: false } },
+        type: { type: 'int32', id: 20 },
+      },
+    },
+    Tensor: {
+      fields: {
+        dims: { rule: 'repeated', type: 'int64', id: 1, options: { packed: false } },
+        dataType: { type: 'int32', id: 2 },
+        name: { type: 'string', id: 8 },
+        rawData: { type: 'bytes', id: 9 },
+      },
+    },
+    ValueInfo: { fields: { name: { type: 'string', id: 1 }, type: { type: 'TypeOf', id: 2 } } },
+    TypeOf: { fields: { tensorType: { type: 'TensorType', id: 1 } } },
+    TensorType: { fields: { elemType: { type: 'int32', id: 1 }, shape: { type: 'TensorShape', id: 2 } } },
+    TensorShape: { fields: { dim: { rule: 'repeated', type: 'Dimension', id: 1 } } },
+    Dimension: { fields: { dimValue: { type: 'int64', id: 1 }, dimParam: { type: 'string', id: 2 } } },
+  },
+})
+
+/** TensorProto.DataType. */
+const dataTypes: Readonly<Record<ElementType, number>> = { float32: 1, int64: 7, float64: 11 }
+
+/** AttributeProto.AttributeType. */
+const attributeTypes = { float: 1, int: 2, ints: 7 } as const
+
+/** Runtimes of the last five years load this. */
+const irVersion = 8
+const operatorSet = 17
+
+/** `metadata` is carried in the file for people; it changes no output. */
+export const encodeModel = (graph: Graph, metadata: Readonly<Record<string, string>> = {}): Uint8Array => {
+  const model = {
+    irVersion,
+    producerName: 'imlma',
+    opsetImport: [{ domain: '', version: operatorSet }],
+    graph: {
+      name: graph.name,
+      node: graph.nodes.map(({ operator, inputs, output, attributes }) => ({
+        input: inputs.map(({ name }) => name),
+        output: [output.name],
+        name: output.name,
+        opType: operator,
+        attribute: Object.entries(attributes).map(([name, value]) => ({ name, ...toAttribute(value) })),
+      })),
+      initializer: graph.initializers.map(toTensor),
+      input: graph.inputs.map(toValueInfo),
+      output: graph.outputs.map(toValueInfo),
+      valueInfo: graph.nodes
+        .map(({ output }) => output)
+        .filter((value) => !graph.outputs.includes(value))
+        .map(toValueInfo),
+    },
+    metadata: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+  }
+  const type = schema.lookupType('Model')
+  return type.encode(type.fromObject(model)).finish()
+}
+
+const toAttribute = (value: Attribute): object => {
+  if (typeof value === 'number') return { i: value, type: attributeTypes.int }
+  return 'float' in value
+    ? { f: value.float, type: attributeTypes.float }
+    : { ints: value, type: attributeTypes.ints }
+}
+
+const toTensor = ({ name, type, shape, values }: Initializer): object => ({
+  name,
+  dataType: dataTypes[type],
+  dims: shape,
+  rawData: toRaw(type, values),
+})
+
+const toValueInfo = ({ name, type, shape }: Value): object => ({
+  name,
+  type: {
+    tensorType: {
+      elemType: dataTypes[type],
+      shape: {
+        dim: shape.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size })),
+      },
+    },
+  },
+})
+
+/** Little-endian on every machine, as ONNX wants it. */
+const toRaw = (type: ElementType, values: ArrayLike<number>): Uint8Array => {
+  const width = type === 'float32' ? 4 : 8
+  const view = new DataView(new ArrayBuffer(values.length * width))
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number
+    if (type === 'float32') view.setFloat32(i * width, value, true)
+    else if (type === 'float64') view.setFloat64(i * width, value, true)
+    else view.setBigInt64(i * width, BigInt(value), true)
+  }
+  return new Uint8Array(view.buffer)
+}
