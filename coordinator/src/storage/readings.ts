@@ -1,6 +1,6 @@
 /**
- * The readings of all agents: accepted batches as they came, and day blobs per series for everyone who reads.
- * Acceptance is durable on return; folding batches into day blobs follows shortly after and is repeatable.
+ * The readings of all agents: accepted batches as they came, and packed blocks per series for everyone who reads.
+ * Acceptance is durable on return; folding batches into blocks follows shortly after, exactly once each.
  */
 
 import type { Result } from '@imlma/protocol/result'
@@ -15,10 +15,28 @@ export interface IncomingBatch {
   readonly batch: ReadingBatch
 }
 
+/**
+ * `SEQUENCE_CONFLICT`: other readings are stored under this sequence; this batch is in quarantine.
+ * `TOO_MANY_GAPS`: the agent leaves out too many sequences; it still holds the batch, as it is not acknowledged.
+ */
+export type AcceptanceRefusal = 'SEQUENCE_CONFLICT' | 'TOO_MANY_GAPS'
+
 export type Acceptance = Result<
   { readonly duplicate: boolean; readonly acknowledged: number },
-  'SEQUENCE_CONFLICT'
+  AcceptanceRefusal
 >
+
+/** Something an agent sent as readings that cannot be taken as such. */
+export interface QuarantinedBatch {
+  readonly site: string
+  readonly agent: string
+  /** Where it could be read: the sequence counts as arrived, or the agent would send it for ever. */
+  readonly seq: number | null
+  readonly code: string
+  readonly reason: string
+  readonly receivedAt: number
+  readonly bytes: Uint8Array
+}
 
 export interface SeriesKey {
   readonly site: string
@@ -28,7 +46,7 @@ export interface SeriesKey {
 }
 
 export interface SeriesRecord extends SeriesKey {
-  /** Agent whose batches carry it. */
+  /** Agent whose batches carry it; the latest one where it moved. */
   readonly agent: string
   /** First and last filled slot, UTC epoch ms. */
   readonly firstAt: number
@@ -46,21 +64,32 @@ export interface AgentCoverage {
   readonly batches: number
 }
 
-export interface ReadingsStore {
-  /** One transaction for all; one acceptance a batch, in order. Throws `Failure` NO_SPACE, STORE_FAILED. */
-  readonly accept: (batches: readonly IncomingBatch[]) => readonly Acceptance[]
-  readonly acknowledged: (site: string, agent: string) => number
+/** What other processes may do with the readings: look. Sees what is folded, some hundred milliseconds late. */
+export interface ReadingsReader {
   readonly coverage: () => readonly AgentCoverage[]
-  /** Folds up to `limit` accepted batches into day blobs; returns how many it took. */
-  readonly fold: (limit: number) => number
   /** Newly filled, verified, trainable slots of a register since the beginning: grows and never falls. */
   readonly filled: (site: string, register: string, intervalMs: number) => number
   readonly series: (filter: Partial<SeriesKey>) => readonly SeriesRecord[]
-  /** `(end − start) / intervalMs` values from `start` on; NaN and quality 255 where there is none. */
+  /**
+   * `(end − start) / intervalMs` values from `start` on; NaN and quality 255 where there is none. Both times are
+   * multiples of the interval.
+   */
   readonly read: (
     key: SeriesKey,
     start: number,
     end: number,
   ) => { readonly values: Float32Array; readonly quality: Uint8Array }
+  /** How often each code was put in quarantine since the beginning. */
+  readonly quarantined: () => Readonly<Record<string, number>>
   readonly close: () => void
+}
+
+export interface ReadingsStore extends ReadingsReader {
+  /** One transaction for all; one acceptance a batch, in order. Throws `Failure` NO_SPACE, STORE_FAILED. */
+  readonly accept: (batches: readonly IncomingBatch[]) => readonly Acceptance[]
+  /** Keeps the latest with their bytes, counts all. Throws as `accept` does. */
+  readonly quarantine: (batches: readonly QuarantinedBatch[]) => void
+  readonly acknowledged: (site: string, agent: string) => number
+  /** Folds up to `limit` accepted batches into blocks; returns how many it took. Throws as `accept` does. */
+  readonly fold: (limit: number) => number
 }
