@@ -167,8 +167,8 @@ export const tellAlert = ({
 }
 
 /** Three significant digits, the way an operator reads them aloud; large numbers keep every digit before the point. */
-export const figure = (value: number): string => {
-  if (!Number.isFinite(value)) return '–'
+export const figure = (value: number | null): string => {
+  if (value === null || !Number.isFinite(value)) return '–'
   const magnitude = Math.abs(value)
   if (magnitude >= 100) return grouped(Math.round(value))
   if (magnitude === 0) return '0'
