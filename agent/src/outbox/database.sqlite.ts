@@ -1,0 +1,172 @@
+/**
+ * The agent's file of readings: opened, migrated, and set aside where it is broken. An agent always starts; what it
+ * had to leave behind is kept beside the new file and reported.
+ */
+
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import Database from 'better-sqlite3'
+import { Failure } from '@imlma/protocol/result'
+
+export interface ReadingsDatabase {
+  readonly sqlite: Database.Database
+  /** Set when the file that was there could not be used. */
+  readonly loss: { readonly movedTo: string; readonly cause: string } | undefined
+  /** The failure to throw for an error of SQLite; a broken file is marked, so that the next start sets it aside. */
+  readonly toFailure: (cause: unknown) => Failure
+  readonly close: () => void
+}
+
+/** One entry a version of the file; `user_version` counts how many have run. Never change one, add one. */
+const migrations = [
+  `CREATE TABLE batches (
+     id INTEGER PRIMARY KEY AUTOINCREMENT,
+     appended_at INTEGER NOT NULL,
+     historical INTEGER NOT NULL,
+     deflated INTEGER NOT NULL,
+     readings INTEGER NOT NULL,
+     bytes INTEGER NOT NULL,
+     crc32 INTEGER NOT NULL,
+     columns BLOB NOT NULL
+   );
+   CREATE TABLE cursors (source TEXT PRIMARY KEY, position TEXT NOT NULL) WITHOUT ROWID;
+   CREATE TABLE numbering (
+     one INTEGER PRIMARY KEY CHECK (one = 1),
+     offset INTEGER,
+     dropped_batches INTEGER NOT NULL,
+     dropped_readings INTEGER NOT NULL
+   );
+   INSERT INTO numbering VALUES (1, NULL, 0, 0);
+   CREATE TABLE series (
+     id INTEGER PRIMARY KEY,
+     meter TEXT NOT NULL,
+     register TEXT NOT NULL,
+     interval INTEGER NOT NULL,
+     UNIQUE (meter, register, interval)
+   );
+   CREATE TABLE blocks (
+     block INTEGER NOT NULL,
+     series INTEGER NOT NULL,
+     slots BLOB NOT NULL,
+     PRIMARY KEY (block, series)
+   ) WITHOUT ROWID;`,
+]
+
+/** A larger file is not read through at the start: the agent has 1.5 s to its first forecast. */
+const checkedBytesMax = 128 * 1_048_576
+
+/** Broken files kept beside the good one; older ones are removed, a gateway has little flash. */
+const brokenFilesMax = 2
+
+/** Throws `Failure` STORE_BUSY where another process has the file, STORE_FAILED where the folder cannot be used. */
+export const openReadingsDatabase = (path: string, now: () => number): ReadingsDatabase => {
+  const folder = dirname(path)
+  const suspect = `${path}.suspect`
+  let loss: ReadingsDatabase['loss']
+  let sqlite: Database.Database
+  try {
+    mkdirSync(folder, { recursive: true })
+    if (existsSync(suspect)) loss = { movedTo: setAside(path, now()), cause: 'was found broken before' }
+    try {
+      sqlite = open(path)
+    } catch (cause) {
+      if (!isBroken(cause)) throw cause
+      loss = { movedTo: setAside(path, now()), cause: String(cause) }
+      sqlite = open(path)
+    }
+    rmSync(suspect, { force: true })
+  } catch (cause) {
+    throw toFailure(cause)
+  }
+  return {
+    sqlite,
+    loss,
+    toFailure: (cause) => {
+      if (isBroken(cause)) writeFileSync(suspect, String(cause))
+      return toFailure(cause)
+    },
+    close: () => sqlite.close(),
+  }
+}
+
+const open = (path: string): Database.Database => {
+  const sqlite = new Database(path, { timeout: 500 })
+  try {
+    // One process a file: a second agent on the same folder would number its batches alike.
+    sqlite.pragma('locking_mode = EXCLUSIVE')
+    sqlite.pragma('journal_mode = WAL')
+    sqlite.pragma('synchronous = FULL')
+    sqlite.pragma('journal_size_limit = 8388608')
+    sqlite.pragma('cache_size = -4096')
+    if (statSync(path).size <= checkedBytesMax) {
+      const verdict = sqlite.pragma('quick_check(1)', { simple: true })
+      if (verdict !== 'ok') throw new BrokenFile(String(verdict))
+    }
+    migrate(sqlite)
+    return sqlite
+  } catch (cause) {
+    sqlite.close()
+    throw cause
+  }
+}
+
+const migrate = (sqlite: Database.Database): void => {
+  const done = Number(sqlite.pragma('user_version', { simple: true }))
+  if (done > migrations.length) throw new BrokenFile(`version ${done}, this agent knows ${migrations.length}`)
+  sqlite.transaction(() => {
+    for (const statement of migrations.slice(done)) sqlite.exec(statement)
+    sqlite.pragma(`user_version = ${migrations.length}`)
+  })()
+}
+
+/** The file opened and is not what it must be. */
+class BrokenFile extends Error {}
+
+const codeOf = (cause: unknown): string => (cause instanceof Database.SqliteError ? cause.code : '')
+
+const isBroken = (cause: unknown): boolean =>
+  cause instanceof BrokenFile || /^SQLITE_(CORRUPT|NOTADB)/.test(codeOf(cause))
+
+/** Renames the file and what SQLite keeps beside it; returns the new path of the file. */
+const setAside = (path: string, at: number): string => {
+  const folder = dirname(path)
+  const prefix = `${basename(path)}.broken-`
+  const movedTo = join(folder, `${prefix}${String(at).padStart(15, '0')}`)
+  for (const suffix of ['', '-wal', '-shm']) {
+    if (existsSync(path + suffix)) renameSync(path + suffix, movedTo + suffix)
+  }
+  const kept = readdirSync(folder).filter((name) => name.startsWith(prefix) && /\d$/.test(name))
+  for (const name of kept.toSorted().slice(0, -brokenFilesMax)) {
+    for (const suffix of ['', '-wal', '-shm']) rmSync(join(folder, name + suffix), { force: true })
+  }
+  return movedTo
+}
+
+const toFailure = (cause: unknown): Failure => {
+  if (cause instanceof Failure) return cause
+  const code = codeOf(cause)
+  if (code.startsWith('SQLITE_BUSY')) {
+    return new Failure('STORE_BUSY', 'another process has the file of readings open', {
+      cause,
+      hint: 'an agent runs in this data directory already: stop it, or choose another --data-dir',
+    })
+  }
+  if (code.startsWith('SQLITE_FULL')) {
+    return new Failure('NO_SPACE', 'no space left for readings', {
+      cause,
+      retryable: true,
+      hint: 'free disk space; what was stored before is still there',
+    })
+  }
+  if (isBroken(cause)) {
+    return new Failure('STORE_CORRUPT', 'the file of readings is broken', {
+      cause,
+      hint: 'start the agent again: the file is set aside and a new one begins',
+    })
+  }
+  return new Failure('STORE_FAILED', 'the file of readings cannot be used', {
+    cause,
+    retryable: true,
+    hint: 'check that the data directory exists and is writable, and that the disk is sound',
+  })
+}

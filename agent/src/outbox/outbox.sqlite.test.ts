@@ -1,0 +1,168 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Failure } from '@imlma/protocol/result'
+import { openReadingsDatabase, type ReadingsDatabase } from './database.sqlite.ts'
+import { columnOf, everything, outboxContract, parsed } from './outbox.contract.ts'
+import { createOutbox, type OutboxOptions } from './outbox.sqlite.ts'
+
+let folder: string
+let clock = 0
+const opened: ReadingsDatabase[] = []
+const now = () => (clock += 1)
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'imlma-outbox-'))
+})
+afterEach(() => {
+  for (const { close } of opened.splice(0)) close()
+  rmSync(folder, { recursive: true })
+})
+
+const openAt = (name: string, options?: OutboxOptions) => {
+  const database = openReadingsDatabase(join(folder, name), now)
+  opened.push(database)
+  return { database, outbox: createOutbox({ database, now }, options) }
+}
+
+outboxContract(() => {
+  let current = openAt('readings.db')
+  let name = 'readings.db'
+  return {
+    outbox: current.outbox,
+    reopen: () => {
+      current.database.close()
+      current = openAt(name)
+      return current.outbox
+    },
+    empty: (options) => {
+      current.database.close()
+      name = 'empty.db'
+      current = openAt(name, options)
+      return current.outbox
+    },
+  }
+})
+
+const codeOf = (work: () => unknown): string => {
+  try {
+    work()
+  } catch (cause) {
+    if (cause instanceof Failure) return cause.code
+    throw cause
+  }
+  return 'nothing thrown'
+}
+
+describe('the file of readings', () => {
+  const fill = () => {
+    const { database, outbox } = openAt('readings.db')
+    outbox.acknowledge(0)
+    for (let i = 0; i < 50; i++) {
+      const values = Array.from({ length: 500 }, (_, slot) => slot + i)
+      outbox.append([columnOf('m', values, i * 500)], { historical: false })
+    }
+    database.close()
+  }
+
+  test.each([
+    ['is no database', () => writeFileSync(join(folder, 'readings.db'), 'not a database '.repeat(100))],
+    [
+      'lost its second half',
+      () => {
+        fill()
+        truncateSync(join(folder, 'readings.db'), 40_960)
+      },
+    ],
+    [
+      'was written by a later version',
+      () => {
+        fill()
+        const later = new Database(join(folder, 'readings.db'))
+        later.pragma('user_version = 999')
+        later.close()
+      },
+    ],
+  ])('that %s is set aside and a new one starts', (_, spoil) => {
+    spoil()
+    const { database, outbox } = openAt('readings.db')
+    expect(database.loss?.movedTo).toContain('readings.db.broken-')
+    expect(existsSync(database.loss?.movedTo ?? '')).toBe(true)
+    outbox.append([columnOf('m', [1])], { historical: false })
+    // A new file must not number before the coordinator has spoken.
+    expect(outbox.next(everything)).toEqual([])
+    outbox.acknowledge(50)
+    expect(outbox.next(everything).map(({ seq }) => seq)).toEqual([51])
+  })
+
+  test('that is sound opens without a loss', () => {
+    fill()
+    expect(openAt('readings.db').database.loss).toBeUndefined()
+  })
+
+  test('is set aside at the next start when it turned out broken at work', () => {
+    const { database } = openAt('readings.db')
+    expect(database.toFailure(new Database.SqliteError('malformed', 'SQLITE_CORRUPT')).code).toBe(
+      'STORE_CORRUPT',
+    )
+    database.close()
+    expect(openAt('readings.db').database.loss).toBeDefined()
+    opened.splice(0).at(-1)?.close()
+    expect(openAt('readings.db').database.loss).toBeUndefined()
+  })
+
+  test('leaves at most two broken ones behind', () => {
+    for (let i = 0; i < 4; i++) {
+      writeFileSync(join(folder, 'readings.db'), 'not a database '.repeat(100))
+      openAt('readings.db').database.close()
+    }
+    expect(readdirSync(folder).filter((name) => name.includes('broken'))).toHaveLength(2)
+  })
+
+  test('belongs to one process', () => {
+    openAt('readings.db').outbox.append([columnOf('m', [1])], { historical: false })
+    expect(codeOf(() => openReadingsDatabase(join(folder, 'readings.db'), now))).toBe('STORE_BUSY')
+  })
+
+  test('in a folder that cannot be made says so', () => {
+    writeFileSync(join(folder, 'file'), '')
+    expect(codeOf(() => openReadingsDatabase(join(folder, 'file', 'readings.db'), now))).toBe('STORE_FAILED')
+  })
+
+  test('that is full refuses the append, keeps what it has and takes readings again later', () => {
+    const { database, outbox } = openAt('readings.db')
+    outbox.acknowledge(0)
+    outbox.append([columnOf('m', [1])], { historical: false, cursor: { source: 's', position: '1' } })
+    const pages = Number(database.sqlite.pragma('page_count', { simple: true }))
+    database.sqlite.pragma(`max_page_count = ${pages}`)
+    const large = [
+      columnOf(
+        'm',
+        Array.from({ length: 40_000 }, (_, i) => i),
+        1,
+      ),
+    ]
+    const append = () => outbox.append(large, { historical: false, cursor: { source: 's', position: '2' } })
+    expect(codeOf(append)).toBe('NO_SPACE')
+    expect([outbox.position('s'), outbox.backlog().batches]).toEqual(['1', 1])
+    database.sqlite.pragma('max_page_count = 100000')
+    append()
+    expect([outbox.position('s'), outbox.backlog().batches]).toEqual(['2', 2])
+  })
+
+  test('a batch that the disk has changed goes, is counted, and does not hold up the others', () => {
+    const { database, outbox } = openAt('readings.db')
+    outbox.acknowledge(0)
+    for (const value of [1, 2, 3]) outbox.append([columnOf('m', [value])], { historical: false })
+    database.sqlite.exec(`UPDATE batches SET columns = zeroblob(bytes) WHERE id = 2`)
+    expect(
+      outbox
+        .next(everything)
+        .map(parsed)
+        .map(({ seq }) => seq),
+    ).toEqual([1, 3])
+    expect(outbox.backlog()).toMatchObject({ batches: 2, readings: 2, dropped: 1 })
+  })
+})
