@@ -35,6 +35,7 @@ const projections = [
     run text not null,
     triggerRecord text not null,
     triggeredAt integer not null,
+    triggeredSeq integer not null,
     dataset text,
     version integer,
     failure text,

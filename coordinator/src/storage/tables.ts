@@ -13,6 +13,8 @@ export interface RunsTable {
   run: string
   triggerRecord: string
   triggeredAt: number
+  /** The event that started the run. */
+  triggeredSeq: number
   dataset: string | null
   version: number | null
   failure: string | null

@@ -1,0 +1,55 @@
+/** A version as its rows tell it: the version itself, the run that made it, where it was deployed. */
+
+import type { DeploymentsTable, RunsTable, VersionsTable } from '../storage/tables.ts'
+import type { Deployment, VersionRecord } from './registry.ts'
+
+/** JSON columns were validated when their event was appended. */
+export const toVersionRecord = (
+  version: VersionsTable,
+  run: RunsTable,
+  deployments: readonly DeploymentsTable[],
+): VersionRecord => ({
+  model: version.model,
+  version: version.version,
+  run: version.run,
+  parent: version.parent,
+  createdAt: version.createdAt,
+  trigger: JSON.parse(run.triggerRecord) as VersionRecord['trigger'],
+  dataset: JSON.parse(run.dataset ?? 'null') as VersionRecord['dataset'],
+  learner: version.learner,
+  parameters: JSON.parse(version.parameters) as VersionRecord['parameters'],
+  seed: version.seed,
+  codeVersion: version.codeVersion,
+  study: version.study,
+  rows: version.rows,
+  trainSeconds: version.trainSeconds,
+  artifact: { sha256: version.artifactSha256, bytes: version.artifactBytes },
+  decision: JSON.parse(version.decision ?? 'null') as VersionRecord['decision'],
+  release: version.release,
+  keyid: version.keyid,
+  envelopeSha256: version.envelopeSha256,
+  state: toState(version.verdict),
+  deployments: deployments.map(toDeployment),
+  delayMs: JSON.parse(run.delayMs ?? 'null') as VersionRecord['delayMs'],
+})
+
+const toState = (verdict: string | null): VersionRecord['state'] => {
+  switch (verdict) {
+    case 'promote':
+      return 'promoted'
+    case 'reject':
+      return 'rejected'
+    case 'inconclusive':
+      return 'inconclusive'
+    default:
+      return 'trained'
+  }
+}
+
+const toDeployment = ({ agent, state, reason, detail, at }: DeploymentsTable): Deployment => ({
+  agent,
+  state: state as Deployment['state'],
+  reason,
+  detail,
+  at,
+})
