@@ -22,7 +22,7 @@ const createHistory = (
 ): ForecastHistory & { lengths: Record<string, number> } => ({
   lengths,
   meters: () => Object.entries(lengths).map(([meter, length]) => ({ meter, end: at(length) })),
-  readCovariate: (_, from) => ({ start: from, intervalMs, values: new Float32Array(0) }),
+  readCovariate: (_, interval, from) => ({ start: from, intervalMs: interval, values: new Float32Array(0) }),
   read: (meter, _register, interval, from, to): IntervalSeries => ({
     start: from,
     intervalMs: interval,

@@ -24,7 +24,7 @@ import type { LoadedModel, ModelIdentity } from './serving.ts'
 export interface ForecastHistory {
   /** Meters with readings of this register, and the first time after their last one. */
   readonly meters: (register: string, intervalMs: number) => readonly { meter: string; end: number }[]
-  /** Values with `from ≤ time < to`; NaN is missing, also where the series does not reach. */
+  /** Values with `from ≤ time < to`; NaN is missing, also where the series does not reach. Valid until the next call. */
   readonly read: (
     meter: string,
     register: string,
@@ -32,8 +32,11 @@ export interface ForecastHistory {
     from: number,
     to: number,
   ) => IntervalSeries
-  /** The same for a covariate, which is found by its register: the site has one temperature, not each meter. */
-  readonly readCovariate: (register: string, from: number, to: number) => IntervalSeries
+  /**
+   * The same for a covariate, which is found by its register: the site has one temperature, not each meter. At the
+   * model's interval or the one it has; its values stay valid.
+   */
+  readonly readCovariate: (register: string, intervalMs: number, from: number, to: number) => IntervalSeries
 }
 
 /** Everything one model forecast from one origin. `features` is reused: valid during the call only. */
@@ -144,7 +147,7 @@ export const createForecaster = (parts: Parts, options: Options = {}): Forecaste
       origin - covariateHistoryOf(spec) * spec.intervalMs,
       origin + horizon * spec.intervalMs,
     ]
-    const covariates = covariateNames.map((name) => history.readCovariate(name, from, to))
+    const covariates = covariateNames.map((name) => history.readCovariate(name, spec.intervalMs, from, to))
     const reach = contextLengthOf(spec) * spec.intervalMs
     let next = first
     for (; next < meters.length && written.length < fit; next++) {

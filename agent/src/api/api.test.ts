@@ -1,0 +1,180 @@
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { Hono } from 'hono'
+import { describe, expect, test } from 'vitest'
+import { createActiveModels } from '../serving/active-models.ts'
+import { createBatcher } from '../serving/batcher.ts'
+import { createForecasts } from '../serving/forecasts.ts'
+import { tinyContract } from '../serving/testing/tiny-contract.ts'
+import { createApp } from './app.http.ts'
+import { createMetrics } from './metrics.prom.ts'
+import { listen } from './server.http.ts'
+
+const create = ({ active = true, answer = (value: number): number => value * 2 } = {}) => {
+  const models = createActiveModels({ load: () => Promise.reject(new Error('unused')), now: () => 0 })
+  if (active) {
+    models.activate({
+      model: 'load',
+      version: 3,
+      sha256: 'a'.repeat(64),
+      contract: tinyContract({ features: 2, horizon: 2 }),
+      run: (features) => Promise.resolve(features.map(answer)),
+      close: () => Promise.resolve(),
+    })
+  }
+  const forecasts = createForecasts()
+  const failures: unknown[] = []
+  const figures = {
+    residentBytes: 1,
+    uptimeS: 2,
+    connected: true,
+    reconnects: 0,
+    backlogReadings: 5,
+    backlogBytes: 6,
+    droppedReadings: 0,
+    forecastRows: 7,
+    forecastRowsSkipped: 0,
+    forecastFailures: 0,
+    models: [{ model: 'load', version: 3, latencyMs: { p50: 1, p95: 2, p99: 3 } }],
+  }
+  const app = createApp(
+    {
+      models,
+      batcher: createBatcher({ models, defer: (callback) => void setImmediate(callback) }),
+      ready: () => models.models().length > 0,
+      agentVersion: '0.1.0',
+      forecasts,
+      readings: new Hono().post('/', () => {
+        throw new Error('a secret of the stack')
+      }),
+      metrics: createMetrics(() => figures),
+      status: () => ({ name: 'gw-1' }),
+      onFailed: (cause) => failures.push(cause),
+    },
+    { bodyBytesMax: 10_000 },
+  )
+  const post = (path: string, body: unknown) =>
+    app.request(path, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) })
+  return { app, post, forecasts, failures }
+}
+
+const input = (data: unknown, shape: readonly number[] = [1, 2], rest: object = {}) => ({
+  inputs: [{ name: 'features', shape, datatype: 'FP32', data, ...rest }],
+})
+
+describe('inference over HTTP', () => {
+  test('says what it is, that it lives, and whether it is ready', async () => {
+    const { app } = create()
+    expect(await (await app.request('/v2')).json()).toMatchObject({ name: 'imlma-agent', version: '0.1.0' })
+    expect((await app.request('/v2/health/live')).status).toBe(200)
+    expect((await app.request('/v2/health/ready')).status).toBe(200)
+    expect((await create({ active: false }).app.request('/v2/health/ready')).status).toBe(503)
+  })
+
+  test.each(['/v2/models/load', '/v2/models/load/versions/3'])('%s describes the model', async (path) => {
+    expect(await (await create().app.request(path)).json()).toEqual({
+      name: 'load',
+      versions: ['3'],
+      platform: 'onnx_onnxruntime',
+      inputs: [{ name: 'features', datatype: 'FP32', shape: [-1, 2] }],
+      outputs: [{ name: 'forecast', datatype: 'FP32', shape: [-1, 2] }],
+    })
+  })
+
+  test.each([
+    ['flat', [1, 2, 3, 4]],
+    [
+      'nested',
+      [
+        [1, 2],
+        [3, 4],
+      ],
+    ],
+  ])('answers rows that come %s', async (_, data) => {
+    const response = await create().post('/v2/models/load/infer', { id: 'q', ...input(data, [2, 2]) })
+    expect(response.status).toBe(200)
+    expect(await response.json()).toEqual({
+      model_name: 'load',
+      model_version: '3',
+      id: 'q',
+      outputs: [{ name: 'forecast', shape: [2, 2], datatype: 'FP32', data: [2, 4, 6, 8] }],
+    })
+  })
+
+  test.each([
+    ['no JSON', '/v2/models/load/infer', '{', 400, 'MALFORMED'],
+    ['no input', '/v2/models/load/infer', { inputs: [] }, 400, 'MALFORMED'],
+    ['another name', '/v2/models/load/infer', input([1, 2], [1, 2], { name: 'x' }), 400, 'MALFORMED'],
+    ['another type', '/v2/models/load/infer', input([1, 2], [1, 2], { datatype: 'FP64' }), 400, 'MALFORMED'],
+    ['another width', '/v2/models/load/infer', input([1, 2, 3], [1, 3]), 400, 'MALFORMED'],
+    ['too few numbers', '/v2/models/load/infer', input([1], [1, 2]), 400, 'MALFORMED'],
+    ['ragged rows', '/v2/models/load/infer', input([[1, 2], [3]], [2, 2]), 400, 'MALFORMED'],
+    ['a null', '/v2/models/load/infer', input([1, null]), 400, 'MALFORMED'],
+    ['text for a number', '/v2/models/load/infer', input([1, '2']), 400, 'MALFORMED'],
+    ['an unknown model', '/v2/models/other/infer', input([1, 2]), 404, 'MODEL_NOT_FOUND'],
+    ['another version', '/v2/models/load/versions/2/infer', input([1, 2]), 404, 'VERSION_NOT_SERVED'],
+    ['too many bytes', '/v2/models/load/infer', 'x'.repeat(10_001), 413, 'TOO_LARGE'],
+    ['an unknown path', '/v3/models', {}, 404, 'NOT_FOUND'],
+  ])('refuses %s', async (_, path, body, status, code) => {
+    const response = await create().post(path, body)
+    expect(response.status).toBe(status)
+    expect(response.headers.get('content-type')).toBe('application/problem+json')
+    expect(await response.json()).toMatchObject({ status, code })
+  })
+
+  test('a forecast that is no number is said to be none', async () => {
+    const response = await create({ answer: () => Number.NaN }).post('/v2/models/load/infer', input([1, 2]))
+    expect(await response.json()).toMatchObject({ status: 500, code: 'NOT_FINITE' })
+  })
+})
+
+describe('what else is asked locally', () => {
+  test('the latest forecasts, of one model or meter where asked', async () => {
+    const { app, forecasts } = create()
+    const base = { model: 'load', version: 3, origin: 0, intervalMs: 900_000, unit: 'kW' }
+    for (const meter of ['a', 'b', 'c']) forecasts.record({ ...base, meter, values: Float32Array.of(1, 2) })
+    expect(await (await app.request('/forecasts?meter=b')).json()).toEqual({
+      total: 1,
+      forecasts: [{ ...base, meter: 'b', values: [1, 2] }],
+    })
+    expect(await (await app.request('/forecasts?limit=2')).json()).toMatchObject({ total: 3 })
+    expect(await (await app.request('/forecasts?model=x')).json()).toEqual({ total: 0, forecasts: [] })
+  })
+
+  test('figures for Prometheus and the status', async () => {
+    const { app } = create()
+    const text = await (await app.request('/metrics')).text()
+    expect(text).toContain('imlma_agent_backlog_readings 5')
+    expect(text).toContain('imlma_agent_run_seconds{model="load",quantile="0.99"} 0.003')
+    expect(await (await app.request('/status')).json()).toEqual({ name: 'gw-1' })
+  })
+
+  test('what breaks inside is logged and not told', async () => {
+    const { post, failures } = create()
+    const response = await post('/readings', {})
+    expect(response.status).toBe(500)
+    expect(await response.text()).not.toContain('secret')
+    expect(failures.length).toBe(1)
+  })
+})
+
+describe('server', () => {
+  test('listens on a free port and closes with a connection open', async () => {
+    const server = await listen(create().app.fetch, { host: '127.0.0.1', port: 0 })
+    expect((await fetch(`${server.url}/v2/health/live`)).status).toBe(200)
+    await server.close()
+    await expect(fetch(`${server.url}/v2/health/live`)).rejects.toThrow('fetch failed')
+  })
+
+  test('names the option that changes a port that is taken', async () => {
+    const other = createServer()
+    await new Promise<void>((resolve) => void other.listen(0, '127.0.0.1', resolve))
+    const { port } = other.address() as AddressInfo
+    const refused = listen(create().app.fetch, { host: '127.0.0.1', port })
+    await expect(refused).rejects.toMatchObject({
+      code: 'PORT_TAKEN',
+      hint: expect.stringContaining('--port'),
+    })
+    other.close()
+  })
+})

@@ -1,0 +1,104 @@
+/**
+ * The documents of the Open Inference Protocol, version 2 (REST, "Inference"), as far as float32 tensors of rows go:
+ * what a request means for a model, and how its answer looks.
+ */
+
+import { z } from 'zod'
+import type { Contract } from '@imlma/protocol/manifest'
+import { accept, refuse, type Result } from '@imlma/protocol/result'
+import type { LoadedModel } from '../serving/serving.ts'
+
+const size = z.number().int().min(1).max(1_000_000)
+
+/** Numbers, flat or nested row by row. `unknown[]` spares a schema's walk over every number; `flatten` looks at each. */
+const tensorSchema = z.object({
+  name: z.string().max(64),
+  shape: z.array(size).min(1).max(4),
+  datatype: z.string().max(16),
+  data: z.array(z.unknown()),
+})
+
+export const inferRequestSchema = z.object({
+  id: z.string().max(128).optional(),
+  inputs: z.array(tensorSchema).length(1),
+})
+export type InferRequest = z.infer<typeof inferRequestSchema>
+
+export interface Rows {
+  readonly features: Float32Array
+  readonly rows: number
+}
+
+/** The rows that a request brings for a model of this contract. */
+export const parseRows = ({ inputs }: InferRequest, contract: Contract): Result<Rows, 'MALFORMED'> => {
+  const [tensor] = inputs
+  const [input] = contract.inputs
+  const columns = input?.shape.at(-1)
+  if (tensor === undefined || input === undefined) return refuse('MALFORMED', 'one input is needed')
+  if (tensor.name !== input.name) return refuse('MALFORMED', `the input is called ${input.name}`)
+  if (tensor.datatype !== 'FP32')
+    return refuse('MALFORMED', `the input's datatype is FP32, not ${tensor.datatype}`)
+  const [rows, width] = tensor.shape
+  if (tensor.shape.length !== 2 || rows === undefined || width === undefined || width !== columns) {
+    return refuse('MALFORMED', `shape ${tensor.shape.join(' × ')}, expected rows × ${columns}`)
+  }
+  const features = flatten(tensor.data, rows, width)
+  if (features === undefined) return refuse('MALFORMED', `data are not ${rows * width} numbers`)
+  return accept({ features, rows })
+}
+
+/** The numbers row by row, or undefined where there are more, fewer or others. */
+const flatten = (data: readonly unknown[], rows: number, columns: number): Float32Array | undefined => {
+  const nested = Array.isArray(data[0])
+  if (data.length !== (nested ? rows : rows * columns)) return undefined
+  const features = new Float32Array(rows * columns)
+  const write = (values: readonly unknown[], offset: number): boolean => {
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i]
+      if (typeof value !== 'number') return false
+      features[offset + i] = value
+    }
+    return true
+  }
+  if (!nested) return write(data, 0) ? features : undefined
+  for (const [row, values] of data.entries()) {
+    if (!Array.isArray(values) || values.length !== columns || !write(values, row * columns)) return undefined
+  }
+  return features
+}
+
+/** `values`: rows × H. */
+export const toInferResponse = (
+  model: string,
+  version: number,
+  contract: Contract,
+  id: string | undefined,
+  { values, rows }: { readonly values: Float32Array; readonly rows: number },
+) => ({
+  model_name: model,
+  model_version: String(version),
+  ...(id === undefined ? {} : { id }),
+  outputs: [
+    {
+      name: contract.outputs[0]?.name,
+      shape: [rows, values.length / rows],
+      datatype: 'FP32',
+      data: Array.from(values),
+    },
+  ],
+})
+
+/** What a model takes and gives; −1 is the free dimension. */
+export const toModelMetadata = ({ model, version, contract }: LoadedModel) => ({
+  name: model,
+  versions: [String(version)],
+  platform: 'onnx_onnxruntime',
+  inputs: contract.inputs.map(toTensorMetadata),
+  outputs: contract.outputs.map(toTensorMetadata),
+})
+
+const toTensorMetadata = ({ name, shape }: Contract['inputs'][number]) => ({
+  name,
+  datatype: 'FP32',
+  shape: shape.map((length) => length ?? -1),
+})

@@ -1,0 +1,64 @@
+/** The agent's figures for Prometheus, read at the moment they are asked for. Base units: seconds, bytes. */
+
+import { Gauge, Registry } from 'prom-client'
+
+export interface AgentFigures {
+  readonly residentBytes: number
+  readonly uptimeS: number
+  readonly connected: boolean
+  readonly reconnects: number
+  readonly backlogReadings: number
+  readonly backlogBytes: number
+  readonly droppedReadings: number
+  readonly forecastRows: number
+  readonly forecastRowsSkipped: number
+  readonly forecastFailures: number
+  readonly models: readonly ModelFigures[]
+}
+
+export interface ModelFigures {
+  readonly model: string
+  readonly version: number
+  /** Of the last window; null where nothing ran. */
+  readonly latencyMs: { readonly p50: number; readonly p95: number; readonly p99: number } | null
+}
+
+export const createMetrics = (read: () => AgentFigures) => {
+  const registry = new Registry()
+  const gauge = <Label extends string>(name: string, help: string, labelNames: Label[] = []): Gauge<Label> =>
+    new Gauge({ name: `imlma_agent_${name}`, help, labelNames, registers: [registry] })
+
+  const plain: readonly (readonly [Gauge, (figures: AgentFigures) => number])[] = [
+    [gauge('resident_bytes', 'Resident memory of the process.'), (f) => f.residentBytes],
+    [gauge('uptime_seconds', 'Time since the start of the process.'), (f) => f.uptimeS],
+    [gauge('connected', '1 while the broker is connected, otherwise 0.'), (f) => Number(f.connected)],
+    [gauge('reconnects_total', 'Connections made after the first.'), (f) => f.reconnects],
+    [gauge('backlog_readings', 'Readings not yet acknowledged.'), (f) => f.backlogReadings],
+    [gauge('backlog_bytes', 'Their size on disk.'), (f) => f.backlogBytes],
+    [gauge('dropped_readings_total', 'Readings dropped by the disk quota.'), (f) => f.droppedReadings],
+    [gauge('forecast_rows_total', 'Forecasts made for meters.'), (f) => f.forecastRows],
+    [gauge('forecast_rows_skipped_total', 'Forecasts left out: gaps.'), (f) => f.forecastRowsSkipped],
+    [gauge('forecast_failures_total', 'Forecast runs that failed.'), (f) => f.forecastFailures],
+  ]
+  const served = gauge('served_version', 'Version that answers.', ['model'])
+  const latency = gauge('run_seconds', 'Duration of a run in the last window.', ['model', 'quantile'])
+
+  return {
+    contentType: registry.contentType,
+    read: async (): Promise<string> => {
+      const figures = read()
+      for (const [each, of] of plain) each.set(of(figures))
+      // What is gone must not be reported for ever.
+      served.reset()
+      latency.reset()
+      for (const { model, version, latencyMs } of figures.models) {
+        served.set({ model }, version)
+        if (latencyMs === null) continue
+        latency.set({ model, quantile: '0.5' }, latencyMs.p50 / 1_000)
+        latency.set({ model, quantile: '0.95' }, latencyMs.p95 / 1_000)
+        latency.set({ model, quantile: '0.99' }, latencyMs.p99 / 1_000)
+      }
+      return registry.metrics()
+    },
+  }
+}
