@@ -53,7 +53,7 @@ export const evaluateModel = async (
   const builder = createFeatureBuilder(task.spec)
   const { horizon } = builder
   const season = task.baselineSeasonSteps ?? task.spec.seasonSteps
-  const places = placesOf(content, horizon, task.range, task.originStride)
+  const places = placesOf(content, builder, task.range, task.originStride)
   const overall = createErrorAccumulator()
   const baseline = createErrorAccumulator()
   const meters = new Map<string, ErrorAccumulator>()
@@ -131,7 +131,7 @@ const naiveForecast = (series: SnapshotSeries, origin: number, seasonSteps: numb
   return 0
 }
 
-/** Largest |a − b| relative to the largest magnitude of its row: how well the export repeats the trainer. */
+/** Largest |a − b| relative to the largest magnitude of its row: how well the export repeats the trainer. NaN where one is NaN. */
 export const parityOf = (
   exported: ArrayLike<number>,
   trained: ArrayLike<number>,
@@ -142,13 +142,12 @@ export const parityOf = (
     let scale = 1e-6
     let gap = 0
     for (let i = first; i < first + horizon; i++) {
-      scale = Math.max(scale, Math.abs(trained[i] as number))
       const difference = Math.abs((exported[i] as number) - (trained[i] as number))
-      // Written so that NaN is the worst.
-      gap = difference <= gap ? gap : difference
+      if (Number.isNaN(difference)) return Number.NaN
+      gap = Math.max(gap, difference)
+      scale = Math.max(scale, Math.abs(trained[i] as number))
     }
-    const relative = gap / scale
-    worst = relative <= worst ? worst : relative
+    worst = Math.max(worst, gap / scale)
   }
   return worst
 }

@@ -39,17 +39,21 @@ export interface RowPlace {
   readonly origin: number
 }
 
-/** The origins of all series whose targets lie wholly inside the range; by series, then by time. */
+/**
+ * The origins of all series whose targets lie wholly inside the range; by series, then by time. A series starts to
+ * count once as much of it is there as a context needs at the least.
+ */
 export const placesOf = (
   content: Pick<SnapshotContent, 'series'>,
-  horizon: number,
+  { horizon, contextLength, spec }: Pick<FeatureBuilder, 'horizon' | 'contextLength' | 'spec'>,
   range: TimeRange,
   originStride: number,
 ): readonly RowPlace[] =>
   content.series.flatMap((one, series) => {
     const places: RowPlace[] = []
     const { intervalMs } = one
-    let origin = timeAt(one, Math.max(1, indexAt(one, range.start + intervalMs - 1)))
+    const known = Math.max(1, contextLength - spec.missingMax)
+    let origin = timeAt(one, Math.max(known, indexAt(one, range.start + intervalMs - 1)))
     for (; origin + horizon * intervalMs <= range.end; origin += intervalMs) {
       if (Math.floor(origin / intervalMs) % originStride === 0) places.push({ series, origin })
     }

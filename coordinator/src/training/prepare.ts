@@ -24,10 +24,10 @@ export const prepareExamples = (
   { originStride, rowsMax = 40_000 }: PrepareOptions = {},
 ): TrainingExamples & { readonly originStride: number } => {
   const builder = createFeatureBuilder(spec)
-  const all = placesOf(content, spec.horizon, split.train, originStride ?? 1)
+  const all = placesOf(content, builder, split.train, originStride ?? 1)
   const stride = originStride ?? strideFor(all.length, rowsMax, spec.intervalMs)
   const examplesOf = (range: TrainingSplit['train']): Examples =>
-    buildExamples(content, builder, placesOf(content, spec.horizon, range, stride), 'complete')
+    buildExamples(content, builder, placesOf(content, builder, range, stride), 'complete')
   const train = examplesOf(split.train)
   const validation = examplesOf(split.validation)
   if (train.rows < rowsMin || validation.rows === 0) {

@@ -1,0 +1,66 @@
+/** What a training is asked for and what it gives back: plain values, so that they cross a process border. */
+import type { FeatureSpec } from '@imlma/protocol/features'
+import type { Histogram } from '@imlma/protocol/drift'
+import type { ErrorMetrics } from '@imlma/protocol/metrics'
+import type { Zone } from '@imlma/protocol/series'
+import type { DroppedRows } from './examples.ts'
+
+export interface TrainingTask {
+  /** Series of the snapshot with this register and interval train the model. */
+  readonly register: string
+  readonly intervalMs: number
+  /** Steps. */
+  readonly horizon: number
+  readonly zone: Zone
+  readonly holidays: readonly string[]
+  readonly covariates?: readonly { readonly name: string; readonly knots: readonly number[] }[]
+  /** Instead of the default recipe. */
+  readonly features?: FeatureSpec
+  /** Of the training window; its newest part. */
+  readonly validationShare?: number
+  readonly originStride?: number
+  readonly rowsMax?: number
+}
+
+export interface TrainingJob {
+  readonly dataset: { readonly path: string; readonly sha256: string }
+  readonly task: TrainingTask
+  readonly learner: string
+  readonly parameters: Readonly<Record<string, unknown>>
+  readonly seed: number
+  /** The artifact is written here, under its own SHA-256. */
+  readonly outputFolder: string
+}
+
+export interface TrainingOutcome {
+  readonly artifactPath: string
+  readonly sha256: string
+  readonly bytes: number
+  readonly learner: string
+  /** With everything that was chosen filled in. */
+  readonly parameters: Readonly<Record<string, unknown>>
+  readonly metrics: {
+    /** Of the final model on what it was trained on. */
+    readonly train: ErrorMetrics
+    /** Of the model before it saw the validation part. */
+    readonly validation: ErrorMetrics
+  }
+  readonly features: FeatureSpec
+  /** Outputs are those of the exported file. */
+  readonly golden: readonly { readonly input: Float32Array; readonly output: Float32Array }[]
+  /** Largest relative difference between the exported file and the trainer. */
+  readonly parity: number
+  readonly reference: {
+    readonly inputs: Readonly<Record<string, { readonly histogram: Histogram; readonly rows: number }>>
+    readonly residuals: { readonly histogram: Histogram; readonly rows: number }
+  }
+  /** Examples: features in, horizon out. */
+  readonly rows: { readonly train: number; readonly validation: number }
+  readonly dropped: DroppedRows
+  readonly originStride: number
+  readonly trainEnd: number
+  readonly seconds: number
+}
+
+/** Allowed relative difference between the exported file and the trainer's own output. */
+export const parityMax = 1e-5

@@ -1,0 +1,16 @@
+/** The learners by name. */
+import { Failure } from '@imlma/protocol/result'
+import type { Learner } from './learner.ts'
+import { ridge } from './ridge.ts'
+import { seasonalNaive } from './seasonal-naive.ts'
+
+const learners = [ridge, seasonalNaive] as readonly Learner[]
+
+/** Throws `Failure` UNKNOWN_LEARNER. */
+export const learnerNamed = (name: string): Learner => {
+  const found = learners.find((learner) => learner.name === name)
+  if (found !== undefined) return found
+  throw new Failure('UNKNOWN_LEARNER', `there is no learner ${name}`, {
+    hint: `choose one of ${learners.map((learner) => learner.name).join(', ')}`,
+  })
+}

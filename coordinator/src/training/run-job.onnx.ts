@@ -1,0 +1,163 @@
+/**
+ * One training from the frozen snapshot to the artifact: verify → split → build examples → train → export → run the
+ * exported file and compare it with the trainer. Runs inside the training process.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { limits } from '@imlma/protocol/limits'
+import { errorSumsOf, metricsOf } from '@imlma/protocol/metrics'
+import { sha256, writeDurably } from '@imlma/protocol/node'
+import { Failure } from '@imlma/protocol/result'
+import { endOf } from '@imlma/protocol/series'
+import { z } from 'zod'
+import type { SnapshotContent } from '../datasets/snapshot.ts'
+import { openSnapshot } from '../datasets/snapshot.fs.ts'
+import { splitTraining } from '../datasets/split.ts'
+import { parityOf } from './evaluate.onnx.ts'
+import type { Examples } from './examples.ts'
+import { parityMax, type TrainingJob, type TrainingOutcome, type TrainingTask } from './job.ts'
+import type { Learner, TrainingRun } from './learner.ts'
+import { learnerNamed } from './learners.ts'
+import { encodeModel } from './model.protobuf.ts'
+import { prepareExamples } from './prepare.ts'
+import { createMatrixProducts } from './products.onnx.ts'
+import { defaultFeatureSpec } from './recipe.ts'
+import { referenceOf } from './reference.ts'
+import { openForecastSession } from './session.onnx.ts'
+
+/** Rows per run of the exported file. */
+const batchRows = 1_024
+
+/**
+ * Throws `Failure` DATASET_CHANGED, DATASET_MISSING, UNKNOWN_LEARNER, BAD_PARAMETERS, NO_SERIES, TOO_FEW_ROWS,
+ * FEATURES_MISSING, LOAD_FAILED, PARITY; the signal's reason when it is aborted.
+ */
+export const runTrainingJob = async (
+  job: TrainingJob,
+  run: Omit<TrainingRun, 'seed'>,
+): Promise<TrainingOutcome> => {
+  const started = performance.now()
+  const snapshot = await openSnapshot(job.dataset.path, job.dataset.sha256)
+  run.onProgress({ phase: 'load', fraction: 0 })
+  const learner = learnerNamed(job.learner)
+  const parameters = parseParameters(learner, job)
+  const content = seriesOf(snapshot, job.task)
+  const spec = job.task.features ?? recipeFor(content, job.task)
+  const split = splitTraining({ start: snapshot.window.start, trainEnd: snapshot.trainEnd }, job.task)
+  run.onProgress({ phase: 'examples', fraction: 0 })
+  const examples = prepareExamples(content, spec, split, job.task)
+  const trained = await learner.train({ products: await createMatrixProducts() }, examples, parameters, {
+    ...run,
+    seed: job.seed,
+  })
+  run.onProgress({ phase: 'export', fraction: 1 })
+  const artifact = await writeArtifact(
+    job.outputFolder,
+    encodeModel(trained.graph, { learner: learner.name }),
+  )
+  const { builder, train, validation } = examples
+  const exported = await runExported(artifact.artifactPath, train, builder.count)
+  const parity = parityOf(exported, trained.forecast(train.features, train.rows), builder.horizon)
+  if (!(parity <= parityMax)) {
+    throw new Failure('PARITY', `the exported file differs from the trainer by ${parity} (relative)`, {
+      hint: 'meters of very different size need a normalisation with a scale; else this is a defect of the learner',
+    })
+  }
+  return {
+    ...artifact,
+    learner: learner.name,
+    parameters: trained.parameters as Record<string, unknown>,
+    metrics: {
+      train: metricsOf(errorSumsOf(exported, train.targets)),
+      validation: metricsOf(trained.validation),
+    },
+    features: spec,
+    golden: goldenOf(train, exported, builder.count, builder.horizon),
+    parity,
+    reference: referenceOf(
+      content.series,
+      { start: split.train.start, end: snapshot.trainEnd },
+      trained.residuals,
+    ),
+    rows: { train: train.rows, validation: validation.rows },
+    dropped: {
+      tooManyMissing: train.dropped.tooManyMissing + validation.dropped.tooManyMissing,
+      covariateMissing: train.dropped.covariateMissing + validation.dropped.covariateMissing,
+      targetMissing: train.dropped.targetMissing + validation.dropped.targetMissing,
+    },
+    originStride: examples.originStride,
+    trainEnd: snapshot.trainEnd,
+    seconds: (performance.now() - started) / 1_000,
+  }
+}
+
+const parseParameters = (learner: Learner, job: TrainingJob): unknown => {
+  const parsed = learner.parametersSchema.safeParse(job.parameters)
+  if (parsed.success) return parsed.data
+  throw new Failure(
+    'BAD_PARAMETERS',
+    `${learner.name} cannot use its parameters: ${z.prettifyError(parsed.error)}`,
+  )
+}
+
+const seriesOf = (snapshot: SnapshotContent, { register, intervalMs }: TrainingTask) => {
+  const series = snapshot.series.filter((one) => one.register === register && one.intervalMs === intervalMs)
+  if (series.length > 0) return { series, covariates: snapshot.covariates, trainEnd: snapshot.trainEnd }
+  throw new Failure('NO_SERIES', `the snapshot holds no series ${register} at ${intervalMs} ms`, {
+    hint: 'check the register and the interval of the model',
+  })
+}
+
+const recipeFor = ({ series, trainEnd }: ReturnType<typeof seriesOf>, task: TrainingTask) => {
+  const lengths = series.map((one) => (Math.min(endOf(one), trainEnd) - one.start) / task.intervalMs)
+  // The median meter decides: a meter that was added yesterday must not take the week away from all others.
+  const historySteps = Math.floor(lengths.toSorted((a, b) => a - b)[lengths.length >>> 1] ?? 0)
+  return defaultFeatureSpec({ ...task, historySteps })
+}
+
+const runExported = async (
+  path: string,
+  { features, rows }: Examples,
+  count: number,
+): Promise<Float32Array> => {
+  const session = await openForecastSession(path)
+  try {
+    const parts: Float32Array[] = []
+    for (let first = 0; first < rows; first += batchRows) {
+      const last = Math.min(rows, first + batchRows)
+      parts.push(await session.run(features.subarray(first * count, last * count), last - first))
+    }
+    const whole = new Float32Array(parts.reduce((length, part) => length + part.length, 0))
+    let at = 0
+    for (const part of parts) {
+      whole.set(part, at)
+      at += part.length
+    }
+    return whole
+  } finally {
+    await session.close()
+  }
+}
+
+/** Rows spread evenly over the training part, so that meters and seasons are among them. */
+const goldenOf = (
+  train: Examples,
+  exported: Float32Array,
+  count: number,
+  horizon: number,
+): TrainingOutcome['golden'] =>
+  Array.from({ length: limits.goldenVectorsMin }, (_, i) => {
+    const row = Math.floor(((i + 0.5) * train.rows) / limits.goldenVectorsMin)
+    return {
+      input: train.features.slice(row * count, (row + 1) * count),
+      output: exported.slice(row * horizon, (row + 1) * horizon),
+    }
+  })
+
+const writeArtifact = async (folder: string, content: Uint8Array) => {
+  await mkdir(folder, { recursive: true })
+  const digest = sha256(content)
+  const artifactPath = join(folder, digest)
+  await writeDurably(artifactPath, content)
+  return { artifactPath, sha256: digest, bytes: content.length }
+}

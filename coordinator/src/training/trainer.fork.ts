@@ -1,0 +1,149 @@
+/**
+ * Training in a process of its own: whatever it does (run out of memory, crash natively, never end), the control
+ * centre keeps running and gets a `Failure` with a code. To cancel is to kill.
+ */
+import { fork, type ChildProcess } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { Failure } from '@imlma/protocol/result'
+import type { TrainingJob, TrainingOutcome } from './job.ts'
+import type { TrainingProgress } from './learner.ts'
+import type { TrainerMessage } from './trainer-message.ts'
+
+export interface TrainerOptions {
+  readonly secondsMax: number
+  /** Resident memory, in megabytes; the JavaScript heap gets three quarters of it. */
+  readonly memoryMbMax: number
+  /** How often the resident memory is looked at. */
+  readonly watchMs?: number
+  /** Another program than the trainer, for tests. */
+  readonly program?: URL
+}
+
+export interface TrainerRun {
+  readonly onProgress?: (progress: TrainingProgress) => void
+  readonly signal?: AbortSignal
+}
+
+export interface Trainer {
+  /**
+   * Rejects with the `Failure` of the job (see `runTrainingJob`), or CANCELLED, TIME_LIMIT, OUT_OF_MEMORY,
+   * TRAINER_CRASHED. The process is gone when it settles.
+   */
+  train(job: TrainingJob, run?: TrainerRun): Promise<TrainingOutcome>
+}
+
+/** The end of what a crashing process wrote. */
+const stderrCharactersMax = 4_000
+
+export const createTrainer = (options: TrainerOptions): Trainer => ({
+  train: (job, run = {}) => trainInChild(job, run, options),
+})
+
+const trainInChild = (job: TrainingJob, run: TrainerRun, options: TrainerOptions): Promise<TrainingOutcome> =>
+  new Promise((resolve, reject) => {
+    if (run.signal?.aborted) {
+      reject(cancelled())
+      return
+    }
+    const program = options.program ?? new URL('./trainer.child.ts', import.meta.url)
+    const child = fork(program, {
+      serialization: 'advanced',
+      execArgv: [`--max-old-space-size=${Math.floor(options.memoryMbMax * 0.75)}`],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+    let failure: Failure | undefined
+    let outcome: TrainingOutcome | undefined
+    let stderr = ''
+    const kill = (reason: Failure): void => {
+      failure ??= reason
+      child.kill('SIGKILL')
+    }
+    const checkMemory = (residentBytes: number): void => {
+      if (residentBytes > options.memoryMbMax * 1_048_576) kill(outOfMemory(options.memoryMbMax))
+    }
+    const onAbort = (): void => kill(cancelled())
+    run.signal?.addEventListener('abort', onAbort, { once: true })
+    const deadline = setTimeout(() => kill(timeLimit(options.secondsMax)), options.secondsMax * 1_000)
+    const watch = setInterval(() => void residentBytesOf(child).then(checkMemory), options.watchMs ?? 250)
+
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      stderr = (stderr + text).slice(-stderrCharactersMax)
+    })
+    child.on('message', (message: TrainerMessage) => {
+      switch (message.kind) {
+        case 'progress':
+          checkMemory(message.residentBytes)
+          run.onProgress?.(message.progress)
+          break
+        case 'outcome':
+          outcome = message.outcome
+          break
+        case 'failure':
+          failure ??= new Failure(message.code, message.message, {
+            retryable: message.retryable,
+            hint: message.hint,
+          })
+          break
+      }
+    })
+    child.on('error', (cause) => {
+      failure ??= new Failure('TRAINER_CRASHED', 'the training process cannot be started', {
+        cause,
+        retryable: true,
+      })
+    })
+    child.on('close', (exitCode, signal) => {
+      clearTimeout(deadline)
+      clearInterval(watch)
+      run.signal?.removeEventListener('abort', onAbort)
+      if (failure !== undefined) reject(failure)
+      else if (outcome !== undefined) resolve(outcome)
+      else reject(crashed(exitCode, signal, stderr, options.memoryMbMax))
+    })
+    child.send(job)
+  })
+
+/** Resident memory where the system shows it (Linux); elsewhere the process's own reports count. */
+const residentBytesOf = async ({ pid }: ChildProcess): Promise<number> => {
+  try {
+    const [, resident = '0'] = (await readFile(`/proc/${pid}/statm`, 'utf8')).split(' ')
+    return Number(resident) * 4_096
+  } catch {
+    return 0
+  }
+}
+
+const cancelled = (): Failure =>
+  new Failure('CANCELLED', 'the training was cancelled', {
+    retryable: true,
+    hint: 'start it again when wanted',
+  })
+
+const timeLimit = (seconds: number): Failure =>
+  new Failure('TIME_LIMIT', `the training took longer than ${seconds} s`, {
+    hint: 'raise the time limit of the model, or shorten its window',
+  })
+
+const outOfMemory = (memoryMbMax: number): Failure =>
+  new Failure('OUT_OF_MEMORY', `the training needs more than ${memoryMbMax} MB`, {
+    hint: 'raise the memory limit of the model, or shorten its window',
+  })
+
+const crashed = (
+  exitCode: number | null,
+  signal: string | null,
+  stderr: string,
+  memoryMbMax: number,
+): Failure =>
+  /heap out of memory|bad_alloc/.test(stderr)
+    ? outOfMemory(memoryMbMax)
+    : new Failure(
+        'TRAINER_CRASHED',
+        `the training process ended with ${signal ?? exitCode}: ${lastLine(stderr)}`,
+        {
+          retryable: true,
+          hint: 'if it happens again with the same snapshot, report it with the message above',
+        },
+      )
+
+const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? ''
