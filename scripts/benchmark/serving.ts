@@ -10,10 +10,8 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { createActiveModels, type ActiveModels } from '../../agent/src/serving/active-models.ts'
-import { loadModel } from '../../agent/src/serving/session.onnx.ts'
-import { tinyContract } from '../../agent/src/serving/testing/tiny-contract.ts'
-import { encodeTinyModel, layersOf } from '../../agent/src/serving/testing/tiny-model.ts'
+import { createActiveModels, loadModel, type ActiveModels } from '@imlma/agent/serving'
+import { encodeTinyModel, layersOf, tinyContract } from '@imlma/agent/serving/testing'
 
 /** As much of the runtime as a bare run needs; it is the agent's dependency and not the root's. */
 interface Runtime {

@@ -1,0 +1,3 @@
+/** Serving, for benchmarks that hold it against a bare runtime. */
+export { createActiveModels, type ActiveModels } from './active-models.ts'
+export { loadModel } from './session.onnx.ts'
