@@ -43,17 +43,17 @@ const assign = (state: Deployment, { candidate, onDisk, origin }: Assignment, no
   if (state.quarantined.includes(candidate.sha256)) {
     return refuse('QUARANTINED', 'this digest is never served again here')
   }
-  const isSettled = state.phase === 'idle' && state.champion?.sha256 === candidate.sha256
+  const isChampion = state.champion?.sha256 === candidate.sha256
   const isUnderWay = state.phase !== 'idle' && state.attempt.challenger.sha256 === candidate.sha256
   // Anti-rollback (TUF 1.0.34, "Check for a rollback attack"): an older release can only be one that is here already.
-  const isKnown = onDisk || isSettled || isUnderWay || origin.kind === 'repair'
+  const isKnown = onDisk || isChampion || isUnderWay || origin.kind === 'repair'
   if (candidate.release < state.releaseMax && !isKnown) {
     return refuse('STALE_RELEASE', `release ${candidate.release} is below ${state.releaseMax}`)
   }
 
   const accepted = { ...state, releaseMax: Math.max(state.releaseMax, candidate.release) }
   if (isUnderWay) return stay({ ...accepted, waiting: null })
-  if (isSettled) {
+  if (isChampion && state.phase === 'idle') {
     const settled = { ...accepted, waiting: null }
     // It is the champion and could not be loaded: the director's word is a reason to try again.
     return accepted.championLoaded
@@ -66,7 +66,7 @@ const assign = (state: Deployment, { candidate, onDisk, origin }: Assignment, no
     return refuseCandidate({ ...accepted, waiting: { candidate, onDisk, origin } }, candidate, held)
   }
   return makeRoom(accepted, candidate, now, (idle) =>
-    idle.champion?.sha256 === candidate.sha256 ? stay(idle) : begin(idle, { candidate, onDisk, origin }),
+    isChampion ? stay({ ...idle, waiting: null }) : begin(idle, { candidate, onDisk, origin }),
   )
 }
 
