@@ -58,6 +58,7 @@ export const createBroker = async (
     client: Client | null,
     packet: AedesPublishPacket,
     topic: Topic,
+    done: () => void,
   ): Promise<void> => {
     try {
       await onReadings(topic, toBytes(packet.payload))

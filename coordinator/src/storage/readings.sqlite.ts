@@ -38,7 +38,7 @@ export const createReadingsStore = (
       }
     },
     quarantine: (batches) => attempt(path, () => acceptance.quarantine(batches)),
-    acknowledged: acceptance.acknowledged,
+    acknowledged: (site, agent) => attempt(path, () => acceptance.acknowledged(site, agent)),
     fold: (limit) => attempt(path, () => foldSome(limit)),
     close: () => database.close(),
   }

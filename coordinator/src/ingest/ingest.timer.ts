@@ -1,0 +1,191 @@
+/**
+ * Ingest: everything that arrives in one turn of the event loop is stored in one transaction, then acknowledged; what
+ * is stored is folded a little later.
+ *
+ *   onReadings ─judge─▶ queue ─(end of turn)─▶ accept ─▶ resolve (PUBACK) ─▶ ack per agent        … ─▶ fold
+ *                                                └─ failure ─▶ reject (no PUBACK), try again until it recovers
+ */
+
+import { Failure } from '@imlma/protocol/result'
+import {
+  encodeJson,
+  parseJsonMessage,
+  presenceSchema,
+  protocolVersion,
+  type Ack,
+  type Address,
+} from '@imlma/protocol/wire'
+import { limits } from '@imlma/protocol/limits'
+import { countValues } from '../storage/recent-batches.ts'
+import type { IncomingBatch, QuarantinedBatch } from '../storage/readings.ts'
+import type { Ingest, IngestOptions, IngestParts } from './ingest.ts'
+import { judgeReadings } from './judge.ts'
+
+const dayMs = 86_400_000
+
+/** Batches of one transaction: the turn of a thousand agents. More are stored before the turn ends. */
+const groupBatchesMax = 1_024
+
+/** Batches of one fold: about 100 ms, in which nothing else is done. */
+const foldBatchesMax = 64
+
+interface Waiting<Batch> {
+  readonly batch: Batch
+  readonly resolve: () => void
+  readonly reject: (failure: unknown) => void
+}
+
+export const createIngest = (
+  { store, publishAck, now, onFailure, onRecovered }: IngestParts,
+  { futureMsMax = dayMs, foldIntervalMs = 200, retryDelayMs = 1_000 }: IngestOptions = {},
+): Ingest => {
+  let good: Waiting<IncomingBatch>[] = []
+  let bad: Waiting<QuarantinedBatch>[] = []
+  let commitTimer: NodeJS.Immediate | undefined
+  let foldTimer: NodeJS.Timeout | undefined
+  let retryTimer: NodeJS.Timeout | undefined
+  const counts = { accepted: 0, readings: 0, duplicates: 0, notStored: 0, foldsFailed: 0, acksFailed: 0 }
+  const quarantined: Record<string, number> = {}
+
+  const count = (code: string): void => {
+    quarantined[code] = (quarantined[code] ?? 0) + 1
+  }
+
+  const sendAck = async (agent: Address): Promise<void> => {
+    try {
+      const ack: Ack = { v: protocolVersion, seq: store.acknowledged(agent.site, agent.agent) }
+      await publishAck(agent, encodeJson(ack))
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      counts.acksFailed += 1
+    }
+  }
+
+  const commit = (): void => {
+    if (commitTimer !== undefined) clearImmediate(commitTimer)
+    commitTimer = undefined
+    const agents = new Map<string, Address>()
+    const waiting = { good, bad }
+    good = []
+    bad = []
+    storeAll(waiting.good, storeGood, agents)
+    storeAll(waiting.bad, storeBad, agents)
+    for (const agent of agents.values()) void sendAck(agent)
+  }
+
+  /** Stores a group, then lets its senders know; `agents` gathers who is owed an acknowledgement. */
+  const storeAll = <Batch extends Address>(
+    group: readonly Waiting<Batch>[],
+    storeGroup: (batches: readonly Batch[]) => void,
+    agents: Map<string, Address>,
+  ): void => {
+    if (group.length === 0) return
+    const batches = group.map(({ batch }) => batch)
+    try {
+      storeGroup(batches)
+    } catch (error) {
+      counts.notStored += group.length
+      for (const { reject } of group) reject(error)
+      failed(error, () => storeGroup(batches.slice(0, 1)), batches[0]!)
+      return
+    }
+    recovered()
+    for (const { resolve } of group) resolve()
+    for (const { site, agent } of batches) agents.set(`${site}/${agent}`, { site, agent })
+  }
+
+  const storeGood = (batches: readonly IncomingBatch[]): void => {
+    store.accept(batches).forEach((acceptance, i) => {
+      if (!acceptance.ok) count(acceptance.refusal.code)
+      else if (acceptance.value.duplicate) counts.duplicates += 1
+      else {
+        counts.accepted += 1
+        counts.readings += countValues(batches[i]!.batch)
+      }
+    })
+  }
+
+  const storeBad = (batches: readonly QuarantinedBatch[]): void => {
+    store.quarantine(batches)
+    for (const { code } of batches) count(code)
+  }
+
+  /** Keeps one batch of the first group that failed and tries it until the store takes it. */
+  const failed = (error: unknown, tryAgain: () => void, agent: Address): void => {
+    if (!(error instanceof Failure)) throw error
+    if (retryTimer !== undefined) return
+    onFailure?.(error)
+    const retry = (): void => {
+      try {
+        tryAgain()
+      } catch {
+        retryTimer = setTimeout(retry, retryDelayMs)
+        return
+      }
+      recovered()
+      void sendAck(agent)
+    }
+    retryTimer = setTimeout(retry, retryDelayMs)
+  }
+
+  const recovered = (): void => {
+    if (retryTimer === undefined) return
+    clearTimeout(retryTimer)
+    retryTimer = undefined
+    onRecovered?.()
+  }
+
+  const foldOn = (): void => {
+    let batches = 0
+    try {
+      batches = store.fold(foldBatchesMax)
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      counts.foldsFailed += 1
+    }
+    // One fold a turn while there is more, so that connections are served in between.
+    foldTimer = setTimeout(foldOn, batches > 0 ? 0 : foldIntervalMs)
+  }
+
+  const enqueue = (
+    agent: Address,
+    payload: Uint8Array,
+    resolve: () => void,
+    reject: (cause: unknown) => void,
+  ) => {
+    const { site, agent: name } = agent
+    const receivedAt = now()
+    const judgement = judgeReadings(payload, receivedAt + futureMsMax)
+    const common = { site, agent: name, receivedAt, bytes: payload }
+    if (judgement.verdict === 'take') {
+      good.push({ batch: { ...common, batch: judgement.batch }, resolve, reject })
+    } else {
+      const { seq, code, reason } = judgement
+      bad.push({ batch: { ...common, seq, code, reason }, resolve, reject })
+    }
+    if (good.length + bad.length >= groupBatchesMax) commit()
+    else commitTimer ??= setImmediate(commit)
+  }
+
+  return {
+    onReadings: async (agent, payload) =>
+      new Promise((resolve, reject) => {
+        enqueue(agent, payload, resolve, reject)
+      }),
+    onPresence: (agent, payload) => {
+      const presence = parseJsonMessage(presenceSchema, payload, limits.jsonBytesMax)
+      if (presence.ok && presence.value.state === 'online') void sendAck(agent)
+    },
+    start: () => {
+      foldTimer ??= setTimeout(foldOn, 0)
+    },
+    stop: () => {
+      commit()
+      clearTimeout(foldTimer)
+      clearTimeout(retryTimer)
+      foldTimer = undefined
+      retryTimer = undefined
+    },
+    counters: () => ({ ...counts, quarantined: { ...quarantined }, failing: retryTimer !== undefined }),
+  }
+}
