@@ -208,7 +208,7 @@ describe('audit verify', () => {
       "insert or replace into events values (16, 0, '{}', '', '')",
       "insert into events values (18, 0, '{}', '', '')",
     ]) {
-      expect(() => connection.exec(statement), statement).toThrow('append-only')
+      expect(() => connection.exec(statement)).toThrow('append-only')
     }
     connection.close()
   })
