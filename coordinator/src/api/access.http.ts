@@ -42,7 +42,7 @@ export const createAccess = ({ loopbackOnly }: AccessOptions): MiddlewareHandler
       if (objection !== undefined) return objection
     }
     c.set('principal', identify())
-    return await next()
+    return next()
   }
 }
 

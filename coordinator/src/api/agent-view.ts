@@ -27,7 +27,18 @@ export const toAgentView = (
     .filter(({ agent }) => agent === record.agent)
     .toSorted((a, b) => b.at - a.at)
     .slice(0, alarmsMax)
-    .map(({ v: _, ...alarm }) => alarm),
+    .map(({ id, model, version, kind, level, value, limit, evidence, at, agent }) => ({
+      id,
+      model,
+      version,
+      kind,
+      level,
+      value,
+      limit,
+      evidence,
+      at,
+      agent,
+    })),
   process: record.process,
 })
 

@@ -15,8 +15,8 @@ export const toComparison = (a: VersionView, b: VersionView): ComparisonView => 
     sameWindow:
       shared === null ? null : { window: shared.window, rows: shared.rows, decidedFor: shared.decidedFor },
     lines: [
-      ...figureLines('gate', gateA, gateB),
-      ...figureLines('fleet', a.live?.figures ?? null, b.live?.figures ?? null),
+      ...figureLines('gate', shared !== null, gateA, gateB),
+      ...figureLines('fleet', false, a.live?.figures ?? null, b.live?.figures ?? null),
       line(
         'latency p50',
         'fleet',
@@ -36,7 +36,7 @@ export const toComparison = (a: VersionView, b: VersionView): ComparisonView => 
       line('readings', 'training', '', 'neither', [a.dataset.readings, b.dataset.readings]),
       line('training examples', 'training', '', 'neither', [a.rows, b.rows]),
       line('training time', 'training', 's', 'neither', [a.trainSeconds, b.trainSeconds]),
-      line('artifact', 'training', 'B', 'lower', [a.artifact.bytes, b.artifact.bytes]),
+      line('artifact', 'training', 'B', 'neither', [a.artifact.bytes, b.artifact.bytes]),
     ],
     traits: traitsOf(a, b),
   }
@@ -63,12 +63,18 @@ const sameWindowOf = (a: VersionView, b: VersionView) => {
   return null
 }
 
-const figureLines = (basis: Line['basis'], a: Figures | null, b: Figures | null): Line[] => {
+/** Which side is better is said only of figures on the same rows: another week may simply be easier to forecast. */
+const figureLines = (
+  basis: Line['basis'],
+  sameRows: boolean,
+  a: Figures | null,
+  b: Figures | null,
+): Line[] => {
   const rows = [a?.rows, b?.rows] as const
   return [
-    line('MSE', basis, 'unit²', 'lower', [a?.mse, b?.mse], rows),
-    line('MAE', basis, 'unit', 'lower', [a?.mae, b?.mae], rows),
-    line('R²', basis, '', 'higher', [a?.r2, b?.r2], rows),
+    line('MSE', basis, 'unit²', sameRows ? 'lower' : 'neither', [a?.mse, b?.mse], rows),
+    line('MAE', basis, 'unit', sameRows ? 'lower' : 'neither', [a?.mae, b?.mae], rows),
+    line('R²', basis, '', sameRows ? 'higher' : 'neither', [a?.r2, b?.r2], rows),
   ]
 }
 

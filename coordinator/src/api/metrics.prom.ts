@@ -64,7 +64,7 @@ export const createMetrics = (control: Control): Metrics => {
         readings.set({ model }, trigger.readings)
         threshold.set({ model }, trigger.threshold)
       }
-      return await registry.metrics()
+      return registry.metrics()
     },
   }
 }

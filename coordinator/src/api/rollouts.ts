@@ -26,8 +26,10 @@ export const toRollouts = (events: readonly ChainedEvent[]): readonly RolloutVie
   const newest = newestPerModel([...rollouts.values()])
   return [...rollouts.values()]
     .toSorted((a, b) => b.seq - a.seq)
-    .map(({ seq: _, ...rollout }) => ({
-      ...rollout,
+    .map((rollout) => ({
+      model: rollout.model,
+      version: rollout.version,
+      assignedAt: rollout.assignedAt,
       agents: rollout.agents.toSorted((a, b) => (a.agent < b.agent ? -1 : 1)),
       state: stateOf(rollout, newest.get(rollout.model) === rollout.version),
     }))

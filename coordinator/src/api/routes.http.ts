@@ -5,8 +5,8 @@ import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
 import type { Hono } from 'hono'
 import { limits } from '@imlma/protocol/limits'
-import type { Assets } from '../dashboard/assets.fs.ts'
 import { createAccess, type AccessEnv, type AccessOptions } from './access.http.ts'
+import type { Assets } from './assets.ts'
 import type { Control } from './control.ts'
 import { createMetrics } from './metrics.prom.ts'
 import { failureProblem, problem } from './problem.http.ts'
@@ -68,7 +68,7 @@ export const createApp = ({ control, assets, onError }: AppParts, options: AppOp
   app.get('/metrics', async (c) => c.text(await metrics.read(), 200, { 'content-type': metrics.contentType }))
   app.get('*', async (c, next) => {
     const asset = await assets.find(c.req.path)
-    if (asset === undefined) return await next()
+    if (asset === undefined) return next()
     if (c.req.header('if-none-match') === asset.etag) return c.body(null, 304, { etag: asset.etag })
     return c.body(asset.content, 200, {
       'content-type': asset.mediaType,

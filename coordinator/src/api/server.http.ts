@@ -39,7 +39,7 @@ export const startServer = (
 
 /** True where only this machine can reach the host. */
 export const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || /^127\./.test(host)
+  host === 'localhost' || host === '::1' || host.startsWith('127.')
 
 const toFailure = (cause: NodeJS.ErrnoException, host: string, port: number): Failure => {
   switch (cause.code) {

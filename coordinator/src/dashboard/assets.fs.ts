@@ -7,19 +7,7 @@ import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { createRequire, stripTypeScriptTypes } from 'node:module'
 import { dirname, join } from 'node:path'
-
-export interface Asset {
-  readonly content: Uint8Array<ArrayBuffer>
-  readonly mediaType: string
-  readonly etag: string
-}
-
-export interface Assets {
-  /** SHA-256, base64, of the one inline script (the import map), for the content security policy. */
-  readonly importMapHash: string
-  /** Undefined for a path that is none of the page's. */
-  readonly find: (path: string) => Promise<Asset | undefined>
-}
+import type { Asset, Assets } from '../api/assets.ts'
 
 const page = join(import.meta.dirname, 'page')
 const uplot = dirname(createRequire(import.meta.url).resolve('uplot'))
@@ -54,7 +42,7 @@ export const createAssets = async (): Promise<Assets> => {
       .digest('base64'),
     find: async (path) => {
       const file = fileOf(path)
-      return file === undefined ? undefined : await load(file, kept)
+      return file === undefined ? undefined : load(file, kept)
     },
   }
 }

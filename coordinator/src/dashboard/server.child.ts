@@ -1,9 +1,9 @@
 /** The page and the API on the fixture, for working on the page: `node …/server.child.ts [PORT] [empty]`. */
 
-import { createAssets } from '../../dashboard/assets.fs.ts'
-import { createApp } from '../routes.http.ts'
-import { startServer } from '../server.http.ts'
-import { createControlFixture } from './control-fixture.ts'
+import { createAssets } from './assets.fs.ts'
+import { createApp } from '../api/routes.http.ts'
+import { startServer } from '../api/server.http.ts'
+import { createControlFixture } from '../api/testing/control-fixture.ts'
 
 const [port = '0', mode] = process.argv.slice(2)
 const control = createControlFixture({ now: Date.now(), empty: mode === 'empty' })

@@ -65,7 +65,7 @@ export const createControlFixture = ({ now: startedAt, empty = false }: FixtureO
       },
       versions: versions().length,
       champion:
-        champion?.figures == null
+        champion === undefined || champion.figures === null
           ? null
           : { version: champion.version, createdAt: champion.createdAt, figures: champion.figures },
       trigger: {
@@ -118,15 +118,23 @@ export const createControlFixture = ({ now: startedAt, empty = false }: FixtureO
     models: async () => [model()],
     versions: async (name) => (name === storyModel ? versions() : []),
     studies: async () => [],
-    forecasts: async (name, meter) => ({
-      model: name,
+    forecasts: async (forModel, meter) => ({
+      model: forModel,
       unit: 'kWh',
       meters: empty ? [] : [...fixtureMeters],
       samples: empty
         ? []
         : fixtureSamples(now)
             .filter((sample) => meter === undefined || sample.meter === meter)
-            .map(({ model: _, ...sample }) => sample),
+            .map(({ meter: name, at, step, forecast, actual, version, agent }) => ({
+              meter: name,
+              at,
+              step,
+              forecast,
+              actual,
+              version,
+              agent,
+            })),
     }),
     dataset: async (sha256) => versions().find(({ dataset }) => dataset.sha256 === sha256)?.dataset,
     artifact: async (sha256) => {

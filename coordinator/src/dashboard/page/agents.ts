@@ -76,19 +76,27 @@ const rowOf = (agent: AgentView, model: string | undefined) => {
     'tr',
     { 'data-agent': agent.agent },
     h('th', { scope: 'row' }, agent.agent),
-    h('td', { class: tone }, presence),
-    h('td', {}, relativeTime(agent.heardAt)),
-    h('td', {}, servesOf(served)),
-    h('td', { class: 'right' }, latencyOf(live)),
+    h('td', { 'data-label': 'Presence' }, h('span', { class: tone }, presence)),
+    h('td', { 'data-label': 'Heard' }, relativeTime(agent.heardAt)),
+    h('td', { 'data-label': 'Serves' }, servesOf(served)),
+    h('td', { class: 'right', 'data-label': 'Latency p50 / p95 / p99' }, latencyOf(live)),
     h(
       'td',
-      { class: 'right' },
-      toFigure(live?.figures.mae),
-      h('small', {}, live === null ? '' : ` n ${toCount(live.figures.rows)}`),
+      { class: 'right', 'data-label': 'MAE, live' },
+      h(
+        'span',
+        {},
+        toFigure(live?.figures.mae),
+        h('small', {}, live === null ? '' : ` n ${toCount(live.figures.rows)}`),
+      ),
     ),
-    h('td', { class: 'right' }, backlogOf(agent)),
-    h('td', { class: 'right' }, agent.process === null ? '–' : toBytes(agent.process.residentBytes)),
-    h('td', {}, alarmOf(agent)),
+    h('td', { class: 'right', 'data-label': 'Backlog, readings' }, backlogOf(agent)),
+    h(
+      'td',
+      { class: 'right', 'data-label': 'Memory' },
+      agent.process === null ? '–' : toBytes(agent.process.residentBytes),
+    ),
+    h('td', { 'data-label': 'Last alarm' }, alarmOf(agent)),
   )
 }
 
@@ -111,7 +119,7 @@ const servesOf = (served: Served | undefined) => {
 }
 
 const latencyOf = (live: Served['live']) => {
-  if (live?.latencyMs == null) return '–'
+  if (live === null || live.latencyMs === null) return '–'
   const { p50, p95, p99 } = live.latencyMs
   return h(
     'span',
@@ -140,7 +148,7 @@ const alarmOf = ({ alarms }: AgentView) => {
   return h(
     'span',
     {},
-    h('span', { class: alarm.level }, alarm.level === 'act' ? '▲ ' : '△ ', `${alarm.kind}`),
+    h('span', { class: alarm.level }, alarm.level === 'act' ? '▲ ' : '△ ', alarm.kind),
     typeof code === 'string' ? ` ${code}` : '',
     alarm.version === null ? '' : ` v${alarm.version}`,
     ' ',

@@ -100,7 +100,9 @@ const cell = (value: string, rows: number | null, better: boolean) =>
   h(
     'td',
     { class: 'right', title: rows === null ? null : `n ${toCount(rows)}` },
-    better ? h('span', { class: 'tag good' }, '✓ better') : null,
+    better
+      ? h('span', { class: 'tag good', title: 'better' }, '✓', h('span', { class: 'wide' }, ' better'))
+      : null,
     better ? h('strong', {}, value) : value,
   )
 

@@ -42,7 +42,7 @@ export const emptyState = (missing: string, next: string): HTMLElement =>
   h('p', { class: 'empty' }, h('strong', {}, missing), ' ', next)
 
 const append = (parent: Element, children: readonly (Child | readonly Child[])[]): void => {
-  for (const child of children.flat() as Child[]) {
+  for (const child of children.flat<readonly (Child | readonly Child[])[]>()) {
     if (child === null || child === undefined || child === false) continue
     parent.append(typeof child === 'number' ? String(child) : child)
   }

@@ -4,7 +4,7 @@ import type uPlot from 'uplot'
 import type { ForecastsView } from '../../api/views.ts'
 import { axis, chartFont, createChart, palette } from './chart.ts'
 import { bodyOf, emptyState, h, replace } from './dom.ts'
-import { toClock, toCount, toDayAndClock, toFigure } from './format.ts'
+import { toClock, toCount, toDay, toDayAndClock, toFigure, toTick } from './format.ts'
 import { state } from './state.ts'
 
 type Sample = ForecastsView['samples'][number]
@@ -33,8 +33,14 @@ const chart = createChart(place, 260, () => {
     legend: { live: true },
     cursor: { y: false },
     axes: [
-      axis(colours, { values: (_, ticks) => ticks.map((tick) => toClock(tick * 1_000)) }),
-      axis(colours, { size: 56, label: state.forecasts?.unit ?? '', labelFont: chartFont, labelSize: 18 }),
+      axis(colours, { values: (_, ticks) => ticks.map(toTimeTick) }),
+      axis(colours, {
+        values: (_, ticks) => ticks.map(toTick),
+        size: 56,
+        label: state.forecasts?.unit ?? '',
+        labelFont: chartFont,
+        labelSize: 18,
+      }),
     ],
     series: [
       { label: 'Time', value: (_, seconds) => (seconds === null ? '–' : toDayAndClock(seconds * 1_000)) },
@@ -114,6 +120,12 @@ const summaryOf = (unit: string) => {
   )
 }
 
+/** Midnight is named by its day. */
+const toTimeTick = (seconds: number): string => {
+  const words = toClock(seconds * 1_000)
+  return words === '00:00' ? toDay(seconds * 1_000) : words
+}
+
 function drawTakeovers(plot: uPlot): void {
   const colours = palette()
   const { ctx, bbox } = plot
@@ -121,6 +133,7 @@ function drawTakeovers(plot: uPlot): void {
   ctx.strokeStyle = colours.muted
   ctx.fillStyle = colours.muted
   ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`
+  ctx.textAlign = 'left'
   ctx.setLineDash([2, 3])
   for (const [index, sample] of shown.entries()) {
     if (index > 0 && sample.version === shown[index - 1]?.version) continue

@@ -19,8 +19,8 @@ const retryMs = 3_000
 /** `after` is the last event that the page has loaded. */
 export const watchEvents = (after: () => number, listener: LiveListener): void => {
   const source = new EventSource(`/api/v1/events?after=${after()}`)
-  const on = <Message>(name: string, listen: (message: Message) => void): void =>
-    source.addEventListener(name, ({ data }: MessageEvent<string>) => listen(JSON.parse(data) as Message))
+  const on = (name: string, listen: (message: unknown) => void): void =>
+    source.addEventListener(name, ({ data }: MessageEvent<string>) => listen(JSON.parse(data)))
   source.addEventListener('open', listener.onConnected)
   source.addEventListener('error', () => {
     listener.onLost()
@@ -29,8 +29,8 @@ export const watchEvents = (after: () => number, listener: LiveListener): void =
     setTimeout(() => watchEvents(after, listener), retryMs)
   })
   on('reset', listener.onReset)
-  on('audit', listener.onAudit)
-  on('agent', listener.onAgent)
-  on('model', listener.onModel)
-  on<{ model: string }>('forecasts', ({ model }) => listener.onForecasts(model))
+  on('audit', (event) => listener.onAudit(event as AuditEventView))
+  on('agent', (agent) => listener.onAgent(agent as AgentView))
+  on('model', (model) => listener.onModel(model as ModelView))
+  on('forecasts', (of) => listener.onForecasts((of as { model: string }).model))
 }

@@ -7,6 +7,7 @@ import { client } from './client.ts'
 import { renderComparison } from './comparison.ts'
 import { h, replace } from './dom.ts'
 import { renderFeed } from './feed.ts'
+import { toDayAndClock } from './format.ts'
 import { renderForecasts, startForecasts } from './forecasts.ts'
 import { renderLineage } from './lineage.ts'
 import { watchEvents } from './live.ts'
@@ -57,7 +58,7 @@ const showTrouble = (error: unknown): void => {
   trouble.textContent =
     error === undefined
       ? ''
-      : `▲ Figures may be old: ${error instanceof Error ? error.message : String(error)}. Trying again.`
+      : `▲ Figures may be old: ${error instanceof Error ? error.message : 'an unknown error'}. Trying again.`
 }
 
 const loadHealth = async () => {
@@ -140,8 +141,7 @@ const renderHeader = () => {
   element('site').textContent = health.site
   document.title = `IMLMA ${health.site}`
   const { agentsOnline, agentsKnown, readingsAt, status, problems } = health
-  const readings =
-    readingsAt === null ? 'no readings yet' : `readings up to ${new Date(readingsAt).toLocaleString('en-GB')}`
+  const readings = readingsAt === null ? 'no readings yet' : `readings up to ${toDayAndClock(readingsAt)}`
   replace(
     element('clock'),
     h('span', {}, `${agentsOnline} of ${agentsKnown} agents online`),

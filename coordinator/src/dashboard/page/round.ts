@@ -43,7 +43,7 @@ const failed = ({ failure, run, trigger }: RoundView) =>
 const decided = (round: RoundView, unit: string) => {
   const { champion, challenger, verdict, version, reasons, trigger, delayMs } = round
   const [tone, words] = verdicts[verdict ?? 'inconclusive']
-  const against = champion?.version == null ? (champion?.learner ?? 'baseline') : `v${champion.version}`
+  const against = championName(champion)
   const row = (name: string, one: string, other: string) =>
     h('tr', {}, h('th', { scope: 'row' }, name), h('td', {}, one), h('td', {}, other))
   return h(
@@ -81,6 +81,11 @@ const decided = (round: RoundView, unit: string) => {
     h('p', {}, reasons.join('; ')),
     delayMs === null ? null : h('p', { class: 'muted' }, delayText(delayMs)),
   )
+}
+
+const championName = (champion: RoundView['champion']): string => {
+  if (champion === null) return 'baseline'
+  return champion.version === null ? champion.learner : `v${champion.version}`
 }
 
 const delayText = (delayMs: NonNullable<RoundView['delayMs']>): string => {

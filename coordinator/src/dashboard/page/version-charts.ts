@@ -7,17 +7,17 @@ import type uPlot from 'uplot'
 import type { VersionView } from '../../api/views.ts'
 import { axis, createChart, palette } from './chart.ts'
 import { h } from './dom.ts'
-import { toClock, toFigure, toRSquared } from './format.ts'
+import { toClock, toTick } from './format.ts'
 
 const figures = [
-  { key: 'mse', title: 'MSE', better: 'lower is better', square: true, print: toFigure },
-  { key: 'mae', title: 'MAE', better: 'lower is better', square: false, print: toFigure },
-  { key: 'r2', title: 'R²', better: 'higher is better', square: null, print: toRSquared },
+  { key: 'mse', title: 'MSE', better: 'lower is better', square: true },
+  { key: 'mae', title: 'MAE', better: 'lower is better', square: false },
+  { key: 'r2', title: 'R²', better: 'higher is better', square: null },
 ] as const
 
 let versions: readonly VersionView[] = []
 
-const charts = figures.map(({ key, title, better, square, print }) => {
+const charts = figures.map(({ key, title, better, square }) => {
   const place = h('div', { class: 'chart' })
   const caption = h('figcaption', {})
   const chart = createChart(place, 190, () => {
@@ -40,7 +40,7 @@ const charts = figures.map(({ key, title, better, square, print }) => {
               return version === undefined ? '' : `v${version.version}\n${toClock(version.createdAt)}`
             }),
         }),
-        axis(colours, { size: 58, values: (_, ticks) => ticks.map((tick) => print(tick)) }),
+        axis(colours, { size: 58, values: (_, ticks) => ticks.map((tick) => toTick(tick)) }),
       ],
       series: [
         {},
@@ -63,8 +63,14 @@ export const versionChartsElement = h(
   ),
   h(
     'p',
-    { class: 'muted' },
-    '● promoted   ✕ rejected   ◇ inconclusive   ▬ champion on the same rows · every version on its own window',
+    { class: 'muted key' },
+    ...[
+      '● promoted',
+      '✕ rejected',
+      '◇ inconclusive',
+      '▬ champion on the same rows',
+      'every version on its own window',
+    ].map((entry) => h('span', {}, entry)),
   ),
 )
 
