@@ -26,7 +26,7 @@ const ridgeParametersSchema = z.object({
     .array(z.number().positive())
     .min(1)
     .max(64)
-    .default([1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]),
+    .default([1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1]),
   /** The one that was chosen; a result, not a wish. */
   lambda: z.number().positive().optional(),
   /** Whether the weights are fitted once more on training and validation part together. */

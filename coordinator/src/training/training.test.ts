@@ -13,7 +13,7 @@ import { buildExamples, placesOf, strideFor } from './examples.ts'
 import type { TrainingJob } from './job.ts'
 import { defaultFeatureSpec } from './recipe.ts'
 import { runTrainingJob } from './run-job.onnx.ts'
-import { zoneTransitions } from './zone.intl.ts'
+import { zoneTransitions } from './zone.os.ts'
 
 const hourMs = 3_600_000
 const day = 24 * hourMs

@@ -4,13 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FeatureSpec } from '@imlma/protocol/features'
 import { metricsOf } from '@imlma/protocol/metrics'
-import type { SnapshotContent } from '../../../coordinator/src/datasets/snapshot.ts'
-import type { TimeRange, TrainingSplit } from '../../../coordinator/src/datasets/split.ts'
-import { evaluateModel } from '../../../coordinator/src/training/evaluate.onnx.ts'
-import { encodeModel } from '../../../coordinator/src/training/model.protobuf.ts'
-import { prepareExamples } from '../../../coordinator/src/training/prepare.ts'
-import { createMatrixProducts } from '../../../coordinator/src/training/products.onnx.ts'
-import { ridge, type RidgeParameters } from '../../../coordinator/src/training/ridge.ts'
+import type { SnapshotContent, TimeRange, TrainingSplit } from '../../../coordinator/src/datasets/index.ts'
+import {
+  createMatrixProducts,
+  encodeModel,
+  evaluateModel,
+  prepareExamples,
+  ridge,
+  type RidgeParameters,
+} from '../../../coordinator/src/training/index.ts'
 
 export interface Candidate {
   readonly name: string

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { featureSpecSchema, type FeatureSpec, type StepTerm } from '@imlma/protocol/features'
 import { dayMs } from '@imlma/protocol/series'
-import { zoneTransitions } from '../../../coordinator/src/training/zone.intl.ts'
+import { zoneTransitions } from '../../../coordinator/src/training/index.ts'
 import { readColumns } from './csv.ts'
 import type { Candidate, Task } from './task.ts'
 
@@ -38,6 +38,12 @@ const calendar: StepTerm = {
     { kind: 'time-of-day-harmonics', order: 1 },
     { kind: 'day-of-year-harmonics', order: 4 },
   ],
+}
+
+/** In local time, so that it tells summer time from winter time at one UTC hour. */
+const weekdayProfile: StepTerm = {
+  kind: 'calendar',
+  parts: [{ kind: 'day-profile', by: 'day-of-week', order: 1 }],
 }
 
 const temperatureTerms = (knots: readonly number[]): StepTerm[] =>
@@ -84,21 +90,19 @@ export const victoriaTasks = (folder: string): readonly Task[] => {
     })
   const candidatesOf = (step: readonly StepTerm[], label: string): Candidate[] =>
     [
-      { lags: range(1, 24), weeks: [1, 2], name: 'a day and two weeks' },
-      { lags: range(1, 48), weeks: [1, 2, 3, 4], name: 'two days and four weeks' },
-      { lags: range(1, 168), weeks: [2, 3, 4], name: 'a week and four weeks' },
-    ].flatMap(({ lags, weeks, name }) => [
+      { name: 'a day and two weeks', lags: range(1, 24), weeks: [1, 2], own: [] },
+      { name: 'a week and four weeks', lags: range(1, 168), weeks: [2, 3, 4], own: [] },
       {
-        name: `${name}${label}`,
-        spec: specOf(lags, weeks, step),
-        parameters: { normalisation: { level: 'none' as const, scale: 'none' as const } },
+        name: 'a week, four weeks, weekday profile',
+        lags: range(1, 168),
+        weeks: [2, 3, 4],
+        own: [weekdayProfile],
       },
-      {
-        name: `${name}, last value${label}`,
-        spec: specOf(lags, weeks, step),
-        parameters: { normalisation: { level: 'last' as const, scale: 'none' as const } },
-      },
-    ])
+    ].map(({ name, lags, weeks, own }) => ({
+      name: `${name}${label}`,
+      spec: specOf(lags, weeks, [...step, ...own]),
+      parameters: { normalisation: { level: 'last', scale: 'none' } },
+    }))
   const temperature = {
     meter: 'Melbourne',
     register: 'temperature',
