@@ -161,17 +161,32 @@ const belongs = (state: Run, event: RegistryEvent): boolean => {
   return 'trained' in state && 'version' in event && event.version === state.trained.version
 }
 
+/** Stored material is not what it was: somebody must look, a failed run alone would go unnoticed. */
+const tampered: ReadonlySet<string> = new Set(['DATASET_CHANGED', 'ARTIFACT_CHANGED'])
+
 const failed = (model: string, run: string, error: unknown): readonly RegistryEvent[] => {
-  const failure =
+  const { code, message, hint } =
     error instanceof Failure ? error : new Failure('UNEXPECTED', String(error), { cause: error })
+  const alert: RegistryEvent = {
+    kind: 'alert-raised',
+    id: `${run}-${code}`.slice(0, 64),
+    source: 'lifecycle',
+    agent: null,
+    model,
+    version: null,
+    alert: code,
+    level: 'act',
+    evidence: { run, message: message.slice(0, 500) },
+  }
   return [
+    ...(tampered.has(code) ? [alert] : []),
     {
       kind: 'run-failed',
       model,
       run,
-      code: failure.code,
-      message: failure.message.slice(0, 1_000),
-      hint: failure.hint?.slice(0, 1_000) ?? '',
+      code,
+      message: message.slice(0, 1_000),
+      hint: hint?.slice(0, 1_000) ?? '',
     },
   ]
 }

@@ -3,6 +3,7 @@ import type { FeatureSpec } from '@imlma/protocol/features'
 import type { Histogram } from '@imlma/protocol/drift'
 import type { ErrorMetrics } from '@imlma/protocol/metrics'
 import type { Zone } from '@imlma/protocol/series'
+import type { TimeRange } from '../datasets/split.ts'
 import type { DroppedRows } from './examples.ts'
 
 export interface TrainingTask {
@@ -60,6 +61,15 @@ export interface TrainingOutcome {
   readonly originStride: number
   readonly trainEnd: number
   readonly seconds: number
+}
+
+/** How good are these model files on a window of this snapshot? */
+export interface EvaluationJob {
+  readonly dataset: { readonly path: string; readonly sha256: string }
+  readonly register: string
+  readonly contenders: readonly { readonly path: string; readonly spec: FeatureSpec }[]
+  readonly range: TimeRange
+  readonly originStride: number
 }
 
 /** Allowed relative difference between the exported file and the trainer's own output. */

@@ -1,10 +1,19 @@
-/** What the training process tells its parent. */
-import type { TrainingOutcome } from './job.ts'
+/** What the training process is asked, and what it tells its parent. */
+import type { Evaluation } from './evaluate.onnx.ts'
+import type { EvaluationJob, TrainingJob, TrainingOutcome } from './job.ts'
 import type { TrainingProgress } from './learner.ts'
+
+export type TrainerRequest =
+  | { readonly kind: 'train'; readonly job: TrainingJob }
+  | { readonly kind: 'evaluate'; readonly job: EvaluationJob }
+
+export type TrainerAnswer =
+  | { readonly kind: 'trained'; readonly outcome: TrainingOutcome }
+  | { readonly kind: 'evaluated'; readonly evaluations: readonly Evaluation[] }
 
 export type TrainerMessage =
   | { readonly kind: 'progress'; readonly progress: TrainingProgress; readonly residentBytes: number }
-  | { readonly kind: 'outcome'; readonly outcome: TrainingOutcome }
+  | { readonly kind: 'answer'; readonly answer: TrainerAnswer }
   | {
       readonly kind: 'failure'
       readonly code: string

@@ -1,11 +1,11 @@
 /**
- * The training process: takes one job from its parent, reports progress, answers with the outcome or with what went
+ * The training process: takes one request from its parent, reports progress, answers or says what went
  * wrong, and ends. It also ends when its parent does.
  */
 import { Failure } from '@imlma/protocol/result'
-import type { TrainingJob } from './job.ts'
+import { runEvaluationJob } from './evaluate-job.onnx.ts'
 import { runTrainingJob } from './run-job.onnx.ts'
-import type { TrainerMessage } from './trainer-message.ts'
+import type { TrainerAnswer, TrainerMessage, TrainerRequest } from './trainer-message.ts'
 
 const send = (message: TrainerMessage): Promise<void> =>
   new Promise((resolve, reject) => {
@@ -13,14 +13,21 @@ const send = (message: TrainerMessage): Promise<void> =>
     else process.send(message, undefined, {}, (error) => (error === null ? resolve() : reject(error)))
   })
 
-const train = async (job: TrainingJob): Promise<void> => {
+const answerTo = async (request: TrainerRequest): Promise<TrainerAnswer> => {
+  if (request.kind === 'evaluate') {
+    return { kind: 'evaluated', evaluations: await runEvaluationJob(request.job) }
+  }
   // The parent cancels by killing: nothing in here needs to listen.
   const { signal } = new AbortController()
   const onProgress = (progress: Parameters<Parameters<typeof runTrainingJob>[1]['onProgress']>[0]): void => {
     void send({ kind: 'progress', progress, residentBytes: process.memoryUsage.rss() })
   }
+  return { kind: 'trained', outcome: await runTrainingJob(request.job, { onProgress, signal }) }
+}
+
+const serve = async (request: TrainerRequest): Promise<void> => {
   try {
-    await send({ kind: 'outcome', outcome: await runTrainingJob(job, { onProgress, signal }) })
+    await send({ kind: 'answer', answer: await answerTo(request) })
   } catch (cause) {
     const known = cause instanceof Failure
     const message = cause instanceof Error ? cause.message : String(cause)
@@ -35,5 +42,5 @@ const train = async (job: TrainingJob): Promise<void> => {
   process.disconnect()
 }
 
-process.once('message', (job: TrainingJob) => void train(job))
+process.once('message', (request: TrainerRequest) => void serve(request))
 process.once('disconnect', () => process.exit())

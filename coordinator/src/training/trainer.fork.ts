@@ -1,13 +1,14 @@
 /**
- * Training in a process of its own: whatever it does (run out of memory, crash natively, never end), the control
+ * Training and evaluation in a process of their own: whatever it does (run out of memory, crash natively, never end), the control
  * centre keeps running and gets a `Failure` with a code. To cancel is to kill.
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { Failure } from '@imlma/protocol/result'
-import type { TrainingJob, TrainingOutcome } from './job.ts'
+import type { Evaluation } from './evaluate.onnx.ts'
+import type { EvaluationJob, TrainingJob, TrainingOutcome } from './job.ts'
 import type { TrainingProgress } from './learner.ts'
-import type { TrainerMessage } from './trainer-message.ts'
+import type { TrainerAnswer, TrainerMessage, TrainerRequest } from './trainer-message.ts'
 
 export interface TrainerOptions {
   readonly secondsMax: number
@@ -30,16 +31,31 @@ export interface Trainer {
    * TRAINER_CRASHED. The process is gone when it settles.
    */
   train(job: TrainingJob, run?: TrainerRun): Promise<TrainingOutcome>
+  /** One evaluation per contender, in order; rejects as `train` does, with the codes of `runEvaluationJob`. */
+  evaluate(job: EvaluationJob, run?: TrainerRun): Promise<readonly Evaluation[]>
 }
 
 /** The end of what a crashing process wrote. */
 const stderrCharactersMax = 4_000
 
 export const createTrainer = (options: TrainerOptions): Trainer => ({
-  train: (job, run = {}) => trainInChild(job, run, options),
+  train: async (job, run = {}) => {
+    const answer = await askChild({ kind: 'train', job }, run, options)
+    if (answer.kind === 'trained') return answer.outcome
+    throw notAnswered(answer)
+  },
+  evaluate: async (job, run = {}) => {
+    const answer = await askChild({ kind: 'evaluate', job }, run, options)
+    if (answer.kind === 'evaluated') return answer.evaluations
+    throw notAnswered(answer)
+  },
 })
 
-const trainInChild = (job: TrainingJob, run: TrainerRun, options: TrainerOptions): Promise<TrainingOutcome> =>
+const askChild = (
+  request: TrainerRequest,
+  run: TrainerRun,
+  options: TrainerOptions,
+): Promise<TrainerAnswer> =>
   new Promise((resolve, reject) => {
     if (run.signal?.aborted) {
       reject(cancelled())
@@ -52,7 +68,7 @@ const trainInChild = (job: TrainingJob, run: TrainerRun, options: TrainerOptions
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
     let failure: Failure | undefined
-    let outcome: TrainingOutcome | undefined
+    let answer: TrainerAnswer | undefined
     let stderr = ''
     const kill = (reason: Failure): void => {
       failure ??= reason
@@ -75,8 +91,8 @@ const trainInChild = (job: TrainingJob, run: TrainerRun, options: TrainerOptions
           checkMemory(message.residentBytes)
           run.onProgress?.(message.progress)
           break
-        case 'outcome':
-          outcome = message.outcome
+        case 'answer':
+          answer = message.answer
           break
         case 'failure':
           failure ??= new Failure(message.code, message.message, {
@@ -97,10 +113,10 @@ const trainInChild = (job: TrainingJob, run: TrainerRun, options: TrainerOptions
       clearInterval(watch)
       run.signal?.removeEventListener('abort', onAbort)
       if (failure !== undefined) reject(failure)
-      else if (outcome !== undefined) resolve(outcome)
+      else if (answer !== undefined) resolve(answer)
       else reject(crashed(exitCode, signal, stderr, options.memoryMbMax))
     })
-    child.send(job)
+    child.send(request)
   })
 
 /** Resident memory where the system shows it (Linux); elsewhere the process's own reports count. */
@@ -112,6 +128,9 @@ const residentBytesOf = async ({ pid }: ChildProcess): Promise<number> => {
     return 0
   }
 }
+
+const notAnswered = ({ kind }: TrainerAnswer): Failure =>
+  new Failure('TRAINER_CRASHED', `the training process answered another question (${kind})`)
 
 const cancelled = (): Failure =>
   new Failure('CANCELLED', 'the training was cancelled', {

@@ -1,0 +1,223 @@
+/**
+ * What each step of a run does with the rooms around it. Every function returns the facts that follow and leaves
+ * nothing behind that a second try could not find or overwrite: artifacts are named by their content.
+ */
+
+import type { Envelope } from '@imlma/protocol/trust'
+import { manifestPayloadType, type Manifest } from '@imlma/protocol/manifest'
+import { Failure, type Result } from '@imlma/protocol/result'
+import { encodeJson } from '@imlma/protocol/wire'
+import type { DatasetRecord, RegistryEvent } from '../registry/events.ts'
+import type { Registry } from '../registry/registry.ts'
+import type { Rollout } from '../rollout/rollout.ts'
+import type { ArtifactStore } from '../storage/artifacts.ts'
+import type { Trainer } from '../training/trainer.fork.ts'
+import { candidateSchema, toCandidate, toManifest } from './candidate.ts'
+import type { ModelDefinition } from './definition.ts'
+import { delaysOf } from './delays.ts'
+import type { Judge } from './judge.ts'
+import type { PerformEffect } from './lifecycle.ts'
+import type { Assigning, Deploying, Freezing, Gating, Signing, Training } from './run.ts'
+
+export interface EffectParts {
+  readonly registry: Pick<Registry, 'numbers' | 'champion'>
+  readonly artifacts: ArtifactStore
+  /** Freezes what the readings store holds now; the snapshot is in the artifact store on return. */
+  readonly freeze: (definition: ModelDefinition) => Promise<Result<DatasetRecord>>
+  readonly trainer: (definition: ModelDefinition) => Trainer
+  readonly judge: Judge
+  /** Seals with the release key. */
+  readonly seal: (payloadType: string, document: Manifest) => Envelope
+  readonly rollout: Pick<Rollout, 'assign' | 'settled'>
+  /** Folder for what a training writes before it is adopted. */
+  readonly outputFolder: string
+  readonly codeVersion: string
+  readonly now: () => number
+}
+
+export interface EffectOptions {
+  /** How long a run waits for online agents; those that come later are told all the same. */
+  readonly settleMsMax?: number
+}
+
+export const createEffects = (parts: EffectParts, options: EffectOptions = {}): PerformEffect => {
+  const { settleMsMax = 120_000 } = options
+  const exclusively = createQueue()
+  return async (definition, effect, context) => {
+    switch (effect.kind) {
+      case 'freeze':
+        return freeze(parts, definition, effect.state)
+      case 'train':
+        // One training at a time: two would fight for the same cores and both be slower.
+        return exclusively(() => train(parts, definition, effect.state, context))
+      case 'gate':
+        return exclusively(() => gate(parts, definition, effect.state, context.signal))
+      case 'sign':
+        return sign(parts, definition, effect.state)
+      case 'assign':
+        return assign(parts, definition, effect.state, context.events)
+      case 'await-fleet':
+        await Promise.race([parts.rollout.settled(definition.name, settleMsMax), aborted(context.signal)])
+        return complete(parts, definition, effect.state, context.events)
+      case 'close':
+        return complete(parts, definition, effect.state, context.events)
+    }
+  }
+}
+
+type Context = Parameters<PerformEffect>[2]
+
+const freeze = async (
+  { freeze: freezeNow }: EffectParts,
+  definition: ModelDefinition,
+  { run }: Freezing,
+): Promise<readonly RegistryEvent[]> => {
+  const dataset = await freezeNow(definition)
+  if (dataset.ok) return [{ kind: 'dataset-frozen', model: definition.name, run, dataset: dataset.value }]
+  const { code, message, hint } = dataset.refusal
+  throw new Failure(code, message, hint === undefined ? {} : { hint })
+}
+
+const train = async (
+  parts: EffectParts,
+  definition: ModelDefinition,
+  { run, dataset }: Training,
+  { signal, onProgress }: Context,
+): Promise<readonly RegistryEvent[]> => {
+  const { name: model, learner, parameters, seed } = definition
+  const path = await pathOf(parts.artifacts, dataset.sha256)
+  const outcome = await parts.trainer(definition).train(
+    {
+      dataset: { path, sha256: dataset.sha256 },
+      task: definition,
+      learner,
+      parameters,
+      seed,
+      outputFolder: parts.outputFolder,
+    },
+    { signal, onProgress: ({ phase, fraction }) => onProgress({ fraction, detail: phase }) },
+  )
+  const artifact = await parts.artifacts.adopt(outcome.artifactPath)
+  const candidate = await parts.artifacts.put(encodeJson(toCandidate(definition, outcome)))
+  const { version } = await parts.registry.numbers(model)
+  const champion = await parts.registry.champion(model)
+  return [
+    {
+      kind: 'version-trained',
+      model,
+      run,
+      version: version + 1,
+      parent: champion?.version ?? null,
+      learner: outcome.learner,
+      parameters: { ...outcome.parameters },
+      seed,
+      codeVersion: parts.codeVersion,
+      study: null,
+      datasetSha256: dataset.sha256,
+      rows: outcome.rows.train,
+      artifact,
+      candidateSha256: candidate.sha256,
+      seconds: outcome.seconds,
+    },
+  ]
+}
+
+const gate = async (
+  parts: EffectParts,
+  definition: ModelDefinition,
+  { run, dataset, trained }: Gating,
+  signal: AbortSignal,
+): Promise<readonly RegistryEvent[]> => {
+  const champion = await parts.registry.champion(definition.name)
+  const candidate = await readCandidate(parts.artifacts, trained.candidateSha256)
+  const decision = await parts.judge({ definition, dataset, trained, candidate, champion, signal })
+  return [{ kind: 'version-decided', model: definition.name, run, version: trained.version, decision }]
+}
+
+const sign = async (
+  parts: EffectParts,
+  definition: ModelDefinition,
+  { dataset, trained, trigger, decision }: Signing,
+): Promise<readonly RegistryEvent[]> => {
+  const { name: model, latencyMsBudget } = definition
+  // The bytes that are signed for are the bytes that are in the store, not those that once were.
+  await parts.artifacts.get(trained.artifact.sha256)
+  const candidate = await readCandidate(parts.artifacts, trained.candidateSha256)
+  const release = (await parts.registry.numbers(model)).release + 1
+  const { version, artifact, parent, study, learner, parameters, codeVersion, seed } = trained
+  const manifest = toManifest(candidate, {
+    model,
+    version,
+    release,
+    createdAt: parts.now(),
+    artifact,
+    parent,
+    datasetSha256: dataset.sha256,
+    study,
+    trigger,
+    learner,
+    parameters,
+    codeVersion,
+    seed,
+    decision,
+    latencyMsBudget,
+  })
+  const envelope = parts.seal(manifestPayloadType, manifest)
+  const { sha256 } = await parts.artifacts.put(encodeJson(envelope))
+  const keyid = envelope.signatures[0]?.keyid ?? ''
+  return [{ kind: 'version-signed', model, version, release, keyid, envelopeSha256: sha256 }]
+}
+
+const assign = async (
+  { rollout }: EffectParts,
+  { name: model }: ModelDefinition,
+  { trained }: Assigning,
+  events: Context['events'],
+): Promise<readonly RegistryEvent[]> => {
+  const signed = events.findLast(({ event }) => event.kind === 'version-signed')?.event
+  if (signed?.kind !== 'version-signed') {
+    throw new Failure('NOT_SIGNED', `version ${trained.version} of ${model} has no signature`)
+  }
+  const agents = await rollout.assign(model, {
+    version: trained.version,
+    envelopeSha256: signed.envelopeSha256,
+    artifactSha256: trained.artifact.sha256,
+  })
+  return [{ kind: 'version-assigned', model, version: trained.version, agents: [...agents] }]
+}
+
+const complete = (
+  { now }: EffectParts,
+  { name: model }: ModelDefinition,
+  { run, trained }: Pick<Deploying, 'run' | 'trained'>,
+  events: Context['events'],
+): readonly RegistryEvent[] => [
+  { kind: 'run-completed', model, run, version: trained.version, delayMs: delaysOf(events, now()) },
+]
+
+const readCandidate = async (artifacts: ArtifactStore, sha256: string) =>
+  candidateSchema.parse(JSON.parse(new TextDecoder().decode(await artifacts.get(sha256))))
+
+const pathOf = async (artifacts: ArtifactStore, sha256: string): Promise<string> => {
+  const path = await artifacts.path(sha256)
+  if (path !== undefined) return path
+  throw new Failure('DATASET_MISSING', `the snapshot ${sha256} is not in the artifact store`, {
+    hint: 'restore the artifacts folder, or let the next trigger freeze a new snapshot',
+  })
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+
+/** One task after the other, whether the one before succeeded or not. */
+const createQueue = (): (<Value>(task: () => Promise<Value>) => Promise<Value>) => {
+  let last: Promise<unknown> = Promise.resolve()
+  return (task) => {
+    const result = last.then(task, task)
+    last = result
+    return result
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * Champion and challenger on the same frozen window, and the gate's word on it. Both are run as an agent would run
+ * them, from their signed or stored files; where there is no champion yet, the seasonal-naive baseline on the very
+ * same rows stands in.
+ */
+
+import { manifestPayloadType, manifestSchema } from '@imlma/protocol/manifest'
+import { Failure } from '@imlma/protocol/result'
+import type { FeatureSpec } from '@imlma/protocol/features'
+import { envelopeSchema, openEnvelope } from '@imlma/protocol/trust'
+import type { Contest, Evaluation as Judged } from '../gate/evaluation.ts'
+import { decide } from '../gate/gate.ts'
+import type { DatasetRecord, Decision, RegistryEvent } from '../registry/events.ts'
+import type { VersionRecord } from '../registry/registry.ts'
+import type { ArtifactStore } from '../storage/artifacts.ts'
+import type { Evaluation } from '../training/evaluate.onnx.ts'
+import { strideFor } from '../training/examples.ts'
+import type { Trainer } from '../training/trainer.fork.ts'
+import type { Candidate } from './candidate.ts'
+import type { ModelDefinition } from './definition.ts'
+
+type Trained = Extract<RegistryEvent, { kind: 'version-trained' }>
+
+export interface Case {
+  readonly definition: ModelDefinition
+  readonly dataset: DatasetRecord
+  readonly trained: Trained
+  readonly candidate: Candidate
+  readonly champion: VersionRecord | undefined
+  readonly signal: AbortSignal
+}
+
+export type Judge = (question: Case) => Promise<Decision>
+
+export interface JudgeParts {
+  readonly artifacts: ArtifactStore
+  readonly evaluator: (definition: ModelDefinition) => Pick<Trainer, 'evaluate'>
+  readonly hashRows: HashRows
+}
+
+/** Names the rows that an evaluation was made on. */
+type HashRows = (rows: Pick<Evaluation, 'rowMeters' | 'origins' | 'actuals'>) => string
+
+/** Forecasts per model that a decision is made on: enough for a tight comparison, few enough for seconds. */
+const rowsMax = 20_000
+
+export const createJudge =
+  ({ artifacts, evaluator, hashRows }: JudgeParts): Judge =>
+  async ({ definition, dataset, trained, candidate, champion, signal }) => {
+    const { start, end } = dataset.evaluation
+    const origins = (dataset.series * (end - start)) / definition.intervalMs
+    const contenders = [
+      { path: await fileOf(artifacts, trained.artifact.sha256), spec: candidate.contract.features },
+      ...(champion === undefined ? [] : [await contenderOf(artifacts, champion)]),
+    ]
+    const [challenger, incumbent] = await evaluator(definition).evaluate(
+      {
+        dataset: { path: await fileOf(artifacts, dataset.sha256), sha256: dataset.sha256 },
+        contenders,
+        register: definition.register,
+        range: { start, end },
+        originStride: strideFor(origins, rowsMax, definition.intervalMs),
+      },
+      { signal },
+    )
+    if (challenger === undefined) throw new Failure('NO_EVALUATION', 'the challenger was not evaluated')
+    return decide(toContest({ dataset, trained, champion }, challenger, incumbent, hashRows))
+  }
+
+const toContest = (
+  { dataset, trained, champion }: Pick<Case, 'dataset' | 'trained' | 'champion'>,
+  challenger: Evaluation,
+  incumbent: Evaluation | undefined,
+  hashRows: HashRows,
+): Contest => {
+  const { version, learner } = trained
+  const toJudged = (
+    evaluation: Evaluation,
+    who: Pick<Judged, 'version' | 'learner' | 'trainEnd'>,
+  ): Judged => ({
+    ...who,
+    errors: evaluation.errors,
+    rows: evaluation.rows,
+    rowsSha256: hashRows(evaluation),
+  })
+  return {
+    window: dataset.evaluation,
+    challenger: toJudged(challenger, { version, learner, trainEnd: dataset.trainEnd }),
+    champion:
+      champion === undefined || incumbent === undefined
+        ? {
+            ...toJudged(challenger, { version: null, learner: 'seasonal-naive', trainEnd: null }),
+            errors: challenger.baseline,
+          }
+        : toJudged(incumbent, {
+            version: champion.version,
+            learner: champion.learner,
+            trainEnd: champion.dataset.trainEnd,
+          }),
+  }
+}
+
+const contenderOf = async (
+  artifacts: ArtifactStore,
+  champion: VersionRecord,
+): Promise<{ path: string; spec: FeatureSpec }> => {
+  if (champion.envelopeSha256 === null) {
+    throw new Failure('NOT_SIGNED', `champion ${champion.version} of ${champion.model} has no manifest`)
+  }
+  const bytes = await artifacts.get(champion.envelopeSha256)
+  const envelope = envelopeSchema.parse(JSON.parse(new TextDecoder().decode(bytes)))
+  // Its bytes are those that the registry recorded when it was signed: the hash is the proof here.
+  const manifest = openEnvelope(envelope, { payloadType: manifestPayloadType, schema: manifestSchema })
+  if (!manifest.ok) throw new Failure(manifest.refusal.code, manifest.refusal.message)
+  return {
+    path: await fileOf(artifacts, champion.artifact.sha256),
+    spec: manifest.value.contract.features,
+  }
+}
+
+/** A stored file whose content was verified just now. */
+const fileOf = async (artifacts: ArtifactStore, sha256: string): Promise<string> => {
+  await artifacts.get(sha256)
+  const path = await artifacts.path(sha256)
+  if (path === undefined) throw new Failure('ARTIFACT_MISSING', `artifact ${sha256} is not in the store`)
+  return path
+}
