@@ -44,7 +44,7 @@ describe('the embedded broker', () => {
   const listen = async (client: MqttClient, filter: string) => {
     const heard: string[] = []
     client.on('message', (topic, payload, { retain }) =>
-      heard.push(`${topic} ${payload}${retain ? ' retained' : ''}`),
+      heard.push(`${topic} ${payload.toString()}${retain ? ' retained' : ''}`),
     )
     await client.subscribeAsync(filter, { qos: 1 })
     return heard
@@ -141,7 +141,7 @@ describe('the embedded broker', () => {
         reconnectPeriod: 0,
       })
       clients.push(client)
-      client.on('message', (_topic, payload) => heard.push(`${id} ${payload}`))
+      client.on('message', (_topic, payload) => heard.push(`${id} ${payload.toString()}`))
       return new Promise<boolean>((resolve) => {
         client.once('connect', ({ sessionPresent }) => resolve(sessionPresent))
       })
