@@ -58,7 +58,7 @@ const assign = (state: Deployment, { candidate, onDisk, origin }: Assignment, no
     // It is the champion and could not be loaded: the director's word is a reason to try again.
     return accepted.championLoaded
       ? stay(settled)
-      : { state: settled, effects: [{ kind: 'restore', candidate: state.champion as InstalledVersion }] }
+      : { state: settled, effects: [{ kind: 'restore', candidate: state.champion }] }
   }
   if (isHeld(accepted) && origin.kind !== 'repair') {
     // It waits: whoever unpins gets the newest assignment, also while the control centre is out of reach.

@@ -1,0 +1,158 @@
+/**
+ * What may this agent believe of an assignment that came over the wire, and what does it say?
+ *
+ *   bytes → envelope → director's signature → for me? → still valid? → newer than the last? → each manifest by itself
+ *
+ * Verification only: who calls this persists what was accepted and then acts. One bad model does not stop the others.
+ */
+
+import { featureCount } from '@imlma/protocol/features'
+import {
+  manifestPayloadType,
+  manifestSchema,
+  toGoldenVectors,
+  type Contract,
+  type Manifest,
+} from '@imlma/protocol/manifest'
+import { accept, refuse, type Result } from '@imlma/protocol/result'
+import {
+  desiredPayloadType,
+  desiredSchema,
+  openEnvelope,
+  type Desired,
+  type Envelope,
+  type TrustRefusal,
+  type TrustRoot,
+  type VerifySignature,
+} from '@imlma/protocol/trust'
+import type { InstalledVersion } from '@imlma/protocol/wire'
+
+export interface Clock {
+  /** UTC epoch milliseconds, as far as this machine knows. */
+  readonly now: () => number
+  /** False when the time may be far off: what depends on it is then refused, and what must work without it goes on. */
+  readonly trusted: () => boolean
+}
+
+export interface AdmissionTerms {
+  readonly root: TrustRoot
+  readonly verify: VerifySignature
+  readonly site: string
+  readonly agent: string
+  readonly clock: Clock
+  /** Counter of the last assignment that was accepted. */
+  readonly desiredCounter: number
+}
+
+export type AdmissionRefusal = TrustRefusal | 'CONTRACT_MISMATCH'
+
+/** One verified model of an assignment. */
+export interface Admitted {
+  readonly envelope: Envelope
+  readonly manifest: Manifest
+}
+
+export interface AdmittedModel {
+  readonly model: string
+  readonly entry: Result<Admitted, AdmissionRefusal>
+  /** What the manifest says of itself, believed or not; undefined where it says nothing readable. */
+  readonly claimed: InstalledVersion | undefined
+}
+
+export interface Admission {
+  readonly counter: number
+  /** True for the assignment that was accepted last: retained, it comes with every connect. */
+  readonly repeated: boolean
+  readonly models: readonly AdmittedModel[]
+}
+
+/** The assignment, once everything about it but its single models has been verified, in this order. */
+export const admitDesired = (
+  envelope: Envelope,
+  { root, verify, site, agent, clock, desiredCounter }: AdmissionTerms,
+): Result<Admission, TrustRefusal> => {
+  const opened = openEnvelope(envelope, { ...desiredTerms, root, role: 'director', verify })
+  if (!opened.ok) return opened
+  const desired = opened.value
+  if (desired.site !== site || desired.agent !== agent) {
+    return refuse('WRONG_TARGET', `addressed to ${desired.site}/${desired.agent}`)
+  }
+  const repeated = desired.counter === desiredCounter
+  // What was accepted in time stays accepted: its expiry is not looked at again.
+  const valid = repeated ? accept(undefined) : checkValidity(desired, root, clock)
+  if (!valid.ok) return valid
+  if (desired.counter < desiredCounter) {
+    return refuse('REPLAYED', `counter ${desired.counter} is below ${desiredCounter}`)
+  }
+  const models = Object.entries(desired.models).map(([model, { manifest, mode }]) => ({
+    model,
+    entry: mode === 'active' ? admitManifest(model, manifest, { root, verify }) : noShadow,
+    claimed: claimedVersion(manifest),
+  }))
+  return accept({ counter: desired.counter, repeated, models })
+}
+
+/** The models and roots that an assignment names, before anything of it is believed. */
+export const claimedDesired = (envelope: Envelope): Desired | undefined => {
+  const opened = openEnvelope(envelope, desiredTerms)
+  return opened.ok ? opened.value : undefined
+}
+
+/** A manifest by the release key, about this model, with a contract that holds together. */
+export const admitManifest = (
+  model: string,
+  envelope: Envelope,
+  { root, verify }: Pick<AdmissionTerms, 'root' | 'verify'>,
+): Result<Admitted, AdmissionRefusal> => {
+  const opened = openEnvelope(envelope, { ...manifestTerms, root, role: 'release', verify })
+  if (!opened.ok) return opened
+  const manifest = opened.value
+  if (manifest.model !== model) return refuse('WRONG_TARGET', `the manifest is about ${manifest.model}`)
+  const sound = checkContract(manifest.contract)
+  if (!sound.ok) return sound
+  const golden = toGoldenVectors(manifest)
+  return golden.ok ? accept({ envelope, manifest }) : golden
+}
+
+/** What a manifest says of itself, for reports about why it was not believed. */
+export const claimedVersion = (envelope: Envelope): InstalledVersion | undefined => {
+  const opened = openEnvelope(envelope, manifestTerms)
+  return opened.ok ? toInstalled(opened.value) : undefined
+}
+
+export const toInstalled = ({ version, release, artifact }: Manifest): InstalledVersion => ({
+  version,
+  release,
+  sha256: artifact.sha256,
+})
+
+const desiredTerms = { payloadType: desiredPayloadType, schema: desiredSchema }
+const manifestTerms = { payloadType: manifestPayloadType, schema: manifestSchema }
+const noShadow = refuse('MALFORMED', 'this agent knows no mode but active')
+
+/** New installs need the time (protocol.md, "Operations a technician can command"): without it, nothing is in time. */
+const checkValidity = (desired: Desired, root: TrustRoot, clock: Clock): Result<void, 'EXPIRED'> => {
+  if (!clock.trusted())
+    return refuse('EXPIRED', 'the clock is not trusted, so nothing new is known to be valid')
+  const now = clock.now()
+  if (now > desired.expiresAt) return refuse('EXPIRED', `the assignment expired ${toIso(desired.expiresAt)}`)
+  if (now > root.expiresAt)
+    return refuse('EXPIRED', `trust root ${root.version} expired ${toIso(root.expiresAt)}`)
+  return accept(undefined)
+}
+
+/** Does the contract agree with itself? Whether the file agrees with it is looked at when it is loaded. */
+const checkContract = ({ inputs, horizon, outputs, intervalMs, features }: Contract) => {
+  const columns = inputs[0]?.shape.at(-1)
+  const steps = outputs[0]?.shape.at(-1)
+  const agrees =
+    columns === featureCount(features) &&
+    steps === horizon &&
+    features.horizon === horizon &&
+    features.intervalMs === intervalMs
+  return agrees
+    ? accept(undefined)
+    : refuse('CONTRACT_MISMATCH', 'tensors, horizon, interval and feature spec do not fit together')
+}
+
+const toIso = (at: number): string => new Date(at).toISOString()
