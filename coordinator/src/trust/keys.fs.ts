@@ -1,0 +1,75 @@
+/**
+ * Signing keys as files, one each, readable by their owner alone. A key that others could have read is refused:
+ * nobody knows any more who signs with it.
+ */
+
+import { readFile, stat } from 'node:fs/promises'
+import { z } from 'zod'
+import { createSigner, generateKeyPair, toKeyId } from '@imlma/protocol/node'
+import { Failure } from '@imlma/protocol/result'
+import { fromBase64, roles, toBase64, type Role, type Signer } from '@imlma/protocol/trust'
+import { writeOnce } from './write-once.fs.ts'
+
+const keyFileSchema = z.object({
+  v: z.literal(1),
+  role: z.enum(roles),
+  /** Whose key it is, for people. */
+  name: z.string().min(1).max(64),
+  /** SHA-256 of the raw public key. */
+  keyid: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Raw Ed25519 keys, 32 bytes each, base64. */
+  public: z.base64().length(44),
+  secret: z.base64().length(44),
+})
+export type KeyFile = Readonly<z.infer<typeof keyFileSchema>>
+
+export const newKey = (role: Role, name: string): KeyFile => {
+  const { publicKey, secretKey } = generateKeyPair()
+  return {
+    v: 1,
+    role,
+    name,
+    keyid: toKeyId(publicKey),
+    public: toBase64(publicKey),
+    secret: toBase64(secretKey),
+  }
+}
+
+/** Mode 0600. Throws `Failure` KEY_EXISTS: a key is never overwritten. */
+export const writeKeyFile = async (path: string, key: KeyFile): Promise<void> => {
+  const written = await writeOnce(path, `${JSON.stringify(key, null, 2)}\n`, 0o600)
+  if (written.ok) return
+  throw new Failure('KEY_EXISTS', written.refusal.message, {
+    hint: 'choose another file name, or move the old key away first',
+  })
+}
+
+/** Throws `Failure` KEY_MISSING, KEY_EXPOSED, KEY_UNREADABLE. */
+export const readKeyFile = async (path: string): Promise<KeyFile> => {
+  const mode = await stat(path).then(
+    (found) => found.mode,
+    (cause: unknown) => {
+      throw new Failure('KEY_MISSING', `there is no key file ${path}`, { cause, hint: 'check the path' })
+    },
+  )
+  if ((mode & 0o077) !== 0) {
+    throw new Failure('KEY_EXPOSED', `${path} can be read by others (mode ${(mode & 0o777).toString(8)})`, {
+      hint: `chmod 600 ${path}, and replace the key if others may have read it`,
+    })
+  }
+  try {
+    const key = keyFileSchema.parse(JSON.parse(await readFile(path, 'utf8')))
+    if (toSigner(key).keyid === key.keyid && toKeyId(fromBase64(key.public)) === key.keyid) return key
+  } catch (cause) {
+    throw unreadable(path, cause)
+  }
+  throw unreadable(path)
+}
+
+export const toSigner = ({ secret }: Pick<KeyFile, 'secret'>): Signer => createSigner(fromBase64(secret))
+
+const unreadable = (path: string, cause?: unknown): Failure =>
+  new Failure('KEY_UNREADABLE', `${path} is no intact key file`, {
+    cause,
+    hint: 'restore the file, or make a new key and have it added to the trust root',
+  })
