@@ -1,20 +1,21 @@
 /**
- * How good a model file is on a window: its own features, run through ONNX Runtime as an agent would run it. Gives
- * mergeable error sums overall and per meter, the seasonal-naive baseline on the same pairs, and the paired errors
- * per row that a significance test needs.
+ * How good are model files on a window? Each gets its own features and is run through ONNX Runtime as an agent would
+ * run it; all are judged on exactly the same rows, those that every one of them can forecast.
  */
-import { createFeatureBuilder, seasonalLagOf, type FeatureSpec } from '@imlma/protocol/features'
-import { createErrorAccumulator, type ErrorAccumulator, type ErrorSums } from '@imlma/protocol/metrics'
+import { createFeatureBuilder, type FeatureBuilder, type FeatureSpec } from '@imlma/protocol/features'
 import { Failure } from '@imlma/protocol/result'
-import { valueAt } from '@imlma/protocol/series'
-import type { SnapshotContent, SnapshotSeries } from '../datasets/snapshot.ts'
+import type { SnapshotContent } from '../datasets/snapshot.ts'
 import type { TimeRange } from '../datasets/split.ts'
-import { buildExamples, placesOf, type DroppedRows } from './examples.ts'
-import { openForecastSession } from './session.onnx.ts'
+import { buildExamples, placesOf, type DroppedRows, type Examples, type RowPlace } from './examples.ts'
+import { createScoreKeeper, type Score, type ScoreKeeper } from './score.ts'
+import { openForecastSession, type ForecastSession } from './session.onnx.ts'
 
-export interface EvaluationTask {
+export interface Contender {
   readonly path: string
   readonly spec: FeatureSpec
+}
+
+export interface EvaluationWindow {
   readonly range: TimeRange
   /** Every how many intervals a forecast is made. */
   readonly originStride: number
@@ -22,21 +23,10 @@ export interface EvaluationTask {
   readonly baselineSeasonSteps?: number
 }
 
-export interface Evaluation {
-  readonly errors: ErrorSums
-  /** Seasonal naive on exactly the same pairs. */
-  readonly baseline: ErrorSums
-  /** By meter, of the series in the snapshot that have a row. */
-  readonly meters: Readonly<Record<string, ErrorSums>>
-  /** Per row, in the snapshot's order of series and then by time. Two models over one range pair by (meter, origin). */
-  readonly rows: number
-  readonly rowMeters: readonly string[]
-  readonly origins: Float64Array
-  /** Mean over the row's known targets of the squared and of the absolute error. */
-  readonly squaredErrors: Float32Array
-  readonly absoluteErrors: Float32Array
-  /** Mean over the row's known targets. */
-  readonly actuals: Float32Array
+export type EvaluationTask = Contender & EvaluationWindow
+
+export interface Evaluation extends Score {
+  /** Rows that one of the contenders could not forecast; the same for all. */
   readonly dropped: DroppedRows
   /** Median over the batched runs, per row. */
   readonly millisecondsPerRow: number
@@ -45,109 +35,110 @@ export interface Evaluation {
 /** Rows per run: keeps the memory of a long window flat. */
 const batchRows = 1_024
 
-/** Throws `Failure` NO_ROWS, LOAD_FAILED, CONTRACT_MISMATCH. */
-export const evaluateModel = async (
+interface Judged {
+  readonly path: string
+  readonly builder: FeatureBuilder
+  readonly session: ForecastSession
+  readonly keeper: ScoreKeeper
+  /** Milliseconds per row of each batch. */
+  readonly durations: number[]
+}
+
+/** One evaluation per contender, in order. Throws `Failure` NO_ROWS, LOAD_FAILED, CONTRACT_MISMATCH. */
+export const evaluateModels = async (
   content: Pick<SnapshotContent, 'series' | 'covariates'>,
-  task: EvaluationTask,
-): Promise<Evaluation> => {
-  const builder = createFeatureBuilder(task.spec)
-  const { horizon } = builder
-  const season = task.baselineSeasonSteps ?? task.spec.seasonSteps
-  const places = placesOf(content, builder, task.range, task.originStride)
-  const overall = createErrorAccumulator()
-  const baseline = createErrorAccumulator()
-  const meters = new Map<string, ErrorAccumulator>()
-  const rowMeters: string[] = []
-  const [origins, squared, absolute, actuals]: [number[], number[], number[], number[]] = [[], [], [], []]
+  contenders: readonly Contender[],
+  window: EvaluationWindow,
+): Promise<readonly Evaluation[]> => {
+  const judged: Judged[] = []
   const dropped: DroppedRows = { tooManyMissing: 0, covariateMissing: 0, targetMissing: 0 }
-  const durations: number[] = []
-  const session = await openForecastSession(task.path)
   try {
+    for (const { path, spec } of contenders) judged.push(await openContender(path, spec, window))
+    const places = commonPlaces(content, judged, window)
     for (let first = 0; first < places.length; first += batchRows) {
-      const examples = buildExamples(content, builder, places.slice(first, first + batchRows), 'any')
-      for (const key of ['tooManyMissing', 'covariateMissing', 'targetMissing'] as const)
-        dropped[key] += examples.dropped[key]
-      if (examples.rows === 0) continue
-      const started = performance.now()
-      const forecasts = await session.run(examples.features, examples.rows)
-      durations.push((performance.now() - started) / examples.rows)
-      if (forecasts.length !== examples.rows * horizon) {
-        throw new Failure('CONTRACT_MISMATCH', `${task.path} forecasts another horizon than ${horizon}`)
-      }
-      for (let row = 0; row < examples.rows; row++) {
-        const series = content.series[examples.series[row] as number] as SnapshotSeries
-        const origin = examples.origins[row] as number
-        const perMeter = meters.get(series.meter) ?? createErrorAccumulator()
-        meters.set(series.meter, perMeter)
-        let [count, squares, absolutes, sum] = [0, 0, 0, 0]
-        for (let step = 0; step < horizon; step++) {
-          const actual = examples.targets[row * horizon + step] as number
-          if (Number.isNaN(actual)) continue
-          const forecast = forecasts[row * horizon + step] as number
-          overall.add(forecast, actual)
-          perMeter.add(forecast, actual)
-          baseline.add(naiveForecast(series, origin, season, step + 1), actual)
-          count += 1
-          squares += (forecast - actual) ** 2
-          absolutes += Math.abs(forecast - actual)
-          sum += actual
-        }
-        rowMeters.push(series.meter)
-        origins.push(origin)
-        squared.push(squares / count)
-        absolute.push(absolutes / count)
-        actuals.push(sum / count)
-      }
+      const batch = commonExamples(content, judged, places.slice(first, first + batchRows), dropped)
+      for (const [i, one] of judged.entries()) await judge(one, batch[i] as Examples, content)
     }
   } finally {
-    await session.close()
+    for (const { session } of judged) await session.close()
   }
-  if (rowMeters.length === 0) {
+  return judged.map(({ keeper, durations }) => {
+    const score = keeper.score()
+    if (score.rows > 0) return { ...score, dropped, millisecondsPerRow: medianOf(durations) }
     throw new Failure('NO_ROWS', 'the evaluation window holds no complete row', {
       hint: 'look at the dropped rows: readings or covariates are missing in the window',
     })
-  }
-  return {
-    errors: overall.sums(),
-    baseline: baseline.sums(),
-    meters: Object.fromEntries([...meters].map(([meter, sums]) => [meter, sums.sums()])),
-    rows: rowMeters.length,
-    rowMeters,
-    origins: Float64Array.from(origins),
-    squaredErrors: Float32Array.from(squared),
-    absoluteErrors: Float32Array.from(absolute),
-    actuals: Float32Array.from(actuals),
-    dropped,
-    millisecondsPerRow: durations.toSorted((a, b) => a - b)[durations.length >>> 1] ?? 0,
-  }
+  })
 }
 
-/** The value a season before the target; where it is missing a season earlier, and so on; at last 0. */
-const naiveForecast = (series: SnapshotSeries, origin: number, seasonSteps: number, step: number): number => {
-  for (let count = 1; count <= 8; count++) {
-    const value = valueAt(series, origin - seasonalLagOf(seasonSteps, count, step) * series.intervalMs)
-    if (!Number.isNaN(value)) return value
-  }
-  return 0
+/** One model alone. */
+export const evaluateModel = async (
+  content: Pick<SnapshotContent, 'series' | 'covariates'>,
+  { path, spec, ...window }: EvaluationTask,
+): Promise<Evaluation> => (await evaluateModels(content, [{ path, spec }], window))[0] as Evaluation
+
+const openContender = async (path: string, spec: FeatureSpec, window: EvaluationWindow): Promise<Judged> => ({
+  path,
+  builder: createFeatureBuilder(spec),
+  keeper: createScoreKeeper(spec.horizon, window.baselineSeasonSteps ?? spec.seasonSteps),
+  session: await openForecastSession(path),
+  durations: [],
+})
+
+/** Where the contender that needs the longest past can forecast. */
+const commonPlaces = (
+  content: Pick<SnapshotContent, 'series'>,
+  judged: readonly Judged[],
+  { range, originStride }: EvaluationWindow,
+): readonly RowPlace[] => {
+  const horizons = new Set(judged.map(({ builder }) => builder.horizon))
+  if (horizons.size !== 1)
+    throw new Failure('CONTRACT_MISMATCH', 'models of different horizons cannot be compared')
+  return judged
+    .map(({ builder }) => placesOf(content, builder, range, originStride))
+    .reduce((fewest, places) => (places.length < fewest.length ? places : fewest))
 }
 
-/** Largest |a − b| relative to the largest magnitude of its row: how well the export repeats the trainer. NaN where one is NaN. */
-export const parityOf = (
-  exported: ArrayLike<number>,
-  trained: ArrayLike<number>,
-  horizon: number,
-): number => {
-  let worst = 0
-  for (let first = 0; first < trained.length; first += horizon) {
-    let scale = 1e-6
-    let gap = 0
-    for (let i = first; i < first + horizon; i++) {
-      const difference = Math.abs((exported[i] as number) - (trained[i] as number))
-      if (Number.isNaN(difference)) return Number.NaN
-      gap = Math.max(gap, difference)
-      scale = Math.max(scale, Math.abs(trained[i] as number))
-    }
-    worst = Math.max(worst, gap / scale)
-  }
-  return worst
+/** Examples per contender, all of the same rows in the same order. */
+const commonExamples = (
+  content: Pick<SnapshotContent, 'series' | 'covariates'>,
+  judged: readonly Judged[],
+  places: readonly RowPlace[],
+  dropped: DroppedRows,
+): readonly Examples[] => {
+  let common = places
+  const made = judged.map(({ builder }) => {
+    const examples = buildExamples(content, builder, common, 'any')
+    for (const key of ['tooManyMissing', 'covariateMissing', 'targetMissing'] as const)
+      dropped[key] += examples.dropped[key]
+    common = Array.from(examples.series, (series, row) => ({
+      series,
+      origin: examples.origins[row] as number,
+    }))
+    return examples
+  })
+  // What a later contender could not use is taken from the earlier ones as well.
+  return made.map((examples, i) =>
+    examples.rows === common.length
+      ? examples
+      : buildExamples(content, (judged[i] as Judged).builder, common, 'any'),
+  )
 }
+
+const judge = async (
+  { path, builder, session, keeper, durations }: Judged,
+  examples: Examples,
+  { series }: Pick<SnapshotContent, 'series'>,
+): Promise<void> => {
+  if (examples.rows === 0) return
+  const started = performance.now()
+  const forecasts = await session.run(examples.features, examples.rows)
+  durations.push((performance.now() - started) / examples.rows)
+  if (forecasts.length !== examples.rows * builder.horizon) {
+    throw new Failure('CONTRACT_MISMATCH', `${path} forecasts another horizon than ${builder.horizon}`)
+  }
+  keeper.add(series, examples, forecasts)
+}
+
+const medianOf = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[values.length >>> 1] ?? 0

@@ -1,5 +1,5 @@
 /** The training room: from a frozen snapshot to a model file, and how good a file is. */
-export { evaluateModel, parityOf, type Evaluation, type EvaluationTask } from './evaluate.onnx.ts'
+export { evaluateModel, type Evaluation, type EvaluationTask } from './evaluate.onnx.ts'
 export { parityMax, type TrainingJob, type TrainingOutcome, type TrainingTask } from './job.ts'
 export type { TrainingProgress } from './learner.ts'
 export { encodeModel } from './model.protobuf.ts'

@@ -8,11 +8,13 @@ import { utc } from '@imlma/protocol/series'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freezeSnapshot, type FrozenSnapshot } from '../datasets/snapshot.fs.ts'
 import type { SnapshotContent } from '../datasets/snapshot.ts'
-import { evaluateModel, parityOf } from './evaluate.onnx.ts'
+import { evaluateModel, evaluateModels } from './evaluate.onnx.ts'
 import { buildExamples, placesOf, strideFor } from './examples.ts'
 import type { TrainingJob } from './job.ts'
 import { defaultFeatureSpec } from './recipe.ts'
+import { parityOf } from './parity.ts'
 import { runTrainingJob } from './run-job.onnx.ts'
+import { createScoreKeeper } from './score.ts'
 import { zoneTransitions } from './zone.os.ts'
 
 const hourMs = 3_600_000
@@ -196,6 +198,48 @@ describe('an evaluation', () => {
     )
     expect(baseline.count).toBe(errors.count)
     expect(Math.min(...evaluation.origins)).toBe(content.evaluation.start)
+  })
+
+  test('of several models is on the rows that all of them can forecast', async () => {
+    const short = await runTrainingJob(jobFor('seasonal-naive'), quietly)
+    const long = await runTrainingJob(jobFor('ridge', withWeather), quietly)
+    const holes = snapshotOf(2, 42)
+    // A short gap in the weather only stops the model that looks at it.
+    holes.covariates[0]?.values.fill(Number.NaN, 38 * 24, 38 * 24 + 3)
+    const contenders = [short, long].map(({ artifactPath, features }) => ({
+      path: artifactPath,
+      spec: features,
+    }))
+    const window = { range: content.evaluation, originStride: 1 }
+    const [naive, informed] = await evaluateModels(holes, contenders, window)
+    expect(naive?.rows).toBe(2 * (145 - 26))
+    expect(naive?.dropped.covariateMissing).toBe(2 * 26)
+    for (const key of ['rowMeters', 'origins', 'actuals', 'baseline'] as const)
+      expect(naive?.[key]).toEqual(informed?.[key])
+    expect(naive?.errors.count).toBe(informed?.errors.count)
+  })
+
+  test('counts a forecast that is no number as infinitely wrong', () => {
+    const keeper = createScoreKeeper(2, 1)
+    const values = Float32Array.of(1, 2, 3, 4)
+    const series = [{ meter: 'a', register: 'r', intervalMs: hourMs, start, values }]
+    const row = {
+      rows: 1,
+      features: new Float32Array(0),
+      targets: values.slice(2),
+      series: Uint32Array.of(0),
+      origins: Float64Array.of(start + 2 * hourMs),
+    }
+    keeper.add(series, { ...row, dropped: { tooManyMissing: 0, covariateMissing: 0, targetMissing: 0 } }, [
+      3,
+      Number.NaN,
+    ])
+    expect(metricsOf(keeper.score().errors)).toMatchObject({
+      count: 2,
+      mse: Infinity,
+      mae: Infinity,
+      r2: -Infinity,
+    })
   })
 
   test('without a complete row says so', async () => {
