@@ -3,6 +3,7 @@
  * known, because what was installed under an older root must load after a reboot when its release key has been replaced.
  */
 
+import { limits } from '@imlma/protocol/limits'
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 import {
   openEnvelope,
@@ -30,8 +31,8 @@ export interface RootsFile {
   readonly write: (envelopes: readonly Envelope[]) => Promise<void>
 }
 
-/** Roots kept for what was installed under them; a rotation a month for five years. */
-const chainLengthMax = 64
+/** A rotation a month for five years; no assignment carries more (`limits.rootsPerDesiredMax`). */
+const chainLengthMax = limits.rootsPerDesiredMax
 
 export const currentRoot = (chain: Chain): TrustRoot => (chain.at(-1) as ChainLink).root
 
@@ -56,13 +57,12 @@ export const followRoots = (
     if (!claimed.ok) return claimed
     // Only says which one to look at: nothing of what it claims is believed.
     if (claimed.value.version <= currentRoot(longer).version) continue
+    if (longer.length >= chainLengthMax) {
+      return refuse('TOO_LARGE', `${chainLengthMax} roots were followed; give this agent a newer first root`)
+    }
     const next = openNextRoot(currentRoot(longer), envelope, verify)
     if (!next.ok) return refuse(next.refusal.code, `trust root: ${next.refusal.message}`)
     longer = [...longer, { envelope, root: next.value }]
   }
-  return accept(bounded(longer))
+  return accept(longer)
 }
-
-/** Drops the oldest but one: the first is the root that was given by hand. */
-const bounded = (chain: Chain): Chain =>
-  chain.length <= chainLengthMax ? chain : [chain[0], ...chain.slice(chain.length - chainLengthMax + 1)]

@@ -1,0 +1,76 @@
+/**
+ * The loaded sessions of this agent. Serving closes what it replaces; a champion whose challenger is on probation must
+ * stay loaded. So serving is lent a session, and it closes for good when serving has let go of it and nobody needs it.
+ */
+
+import { invariant } from '@imlma/protocol/result'
+import type { Contract } from '@imlma/protocol/manifest'
+import type { Serving, Session, SessionIdentity } from './serving.ts'
+
+export interface Sessions {
+  /** The session of this digest, loaded at most once. */
+  readonly load: (path: string, identity: SessionIdentity, contract: Contract) => Promise<Session>
+  readonly activate: (model: string, sha256: string) => void
+  readonly deactivate: (model: string) => void
+  /** Everything else of this model closes, once nobody runs on it. */
+  readonly retain: (model: string, digests: readonly string[]) => void
+}
+
+interface Slot {
+  readonly session: Session
+  lent: number
+  needed: boolean
+}
+
+export const createSessions = (serving: Serving, onCloseFailed: (cause: unknown) => void): Sessions => {
+  const slots = new Map<string, Slot>()
+  const keyOf = (model: string, sha256: string): string => `${model}/${sha256}`
+
+  const closeWhenFree = (slot: Slot): void => {
+    if (slot.needed || slot.lent > 0) return
+    const key = keyOf(slot.session.model, slot.session.sha256)
+    if (slots.get(key) === slot) slots.delete(key)
+    slot.session.close().catch(onCloseFailed)
+  }
+
+  const lend = (slot: Slot): Session => {
+    slot.lent += 1
+    let open = true
+    return {
+      ...slot.session,
+      close: async () => {
+        if (!open) return
+        open = false
+        slot.lent -= 1
+        closeWhenFree(slot)
+      },
+    }
+  }
+
+  return {
+    load: async (path, identity, contract) => {
+      const key = keyOf(identity.model, identity.sha256)
+      const loaded = slots.get(key)
+      if (loaded !== undefined) {
+        loaded.needed = true
+        return loaded.session
+      }
+      const session = await serving.load(path, identity, contract)
+      slots.set(key, { session, lent: 0, needed: true })
+      return session
+    },
+    activate: (model, sha256) => {
+      const slot = slots.get(keyOf(model, sha256))
+      invariant(slot !== undefined, 'only what was loaded and proven is activated')
+      serving.activate(lend(slot))
+    },
+    deactivate: serving.deactivate,
+    retain: (model, digests) => {
+      for (const slot of [...slots.values()]) {
+        if (slot.session.model !== model || digests.includes(slot.session.sha256)) continue
+        slot.needed = false
+        closeWhenFree(slot)
+      }
+    },
+  }
+}
