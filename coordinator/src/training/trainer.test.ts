@@ -70,6 +70,18 @@ describe('a trainer', () => {
     expect([...phases]).toEqual(['load', 'examples', 'train', 'validate', 'refit', 'export'])
   })
 
+  test('evaluates model files in a process of its own', async () => {
+    const trainer = createTrainer(limits)
+    const { artifactPath: path, features: spec } = await trainer.train(job)
+    const range = { start: start + 29 * 24 * hourMs, end: start + 30 * 24 * hourMs }
+    const contenders = [{ path, spec }]
+    const task = { dataset: job.dataset, register: 'load', contenders, range, originStride: 1 }
+    const [evaluation] = await trainer.evaluate(task)
+    expect(evaluation?.rows).toBe(13)
+    expect(evaluation?.origins).toBeInstanceOf(Float64Array)
+    await expect(trainer.evaluate({ ...task, register: 'other' })).rejects.toMatchObject({ code: 'NO_ROWS' })
+  })
+
   test('hands a failure of the job back with its code and hint', async () => {
     const changed = { ...job, dataset: { ...job.dataset, sha256: '0'.repeat(64) } }
     await expect(createTrainer(limits).train(changed)).rejects.toMatchObject({

@@ -7,13 +7,8 @@ import { createCalendar, dayMs, dayOf, fillGaps, indexAt, type IntervalSeries } 
 import { calendarTerm } from './calendar-terms.ts'
 import { covariateTerm } from './covariate-terms.ts'
 import { lagsTerm, seasonalLagTerm, statisticsTerm } from './history-terms.ts'
-import {
-  contextLengthOf,
-  covariateNamesOf,
-  type FeatureSpec,
-  type SharedTerm,
-  type StepTerm,
-} from './spec.ts'
+import { contextLengthOf, covariateNamesOf, featureCount } from './extent.ts'
+import type { FeatureSpec, SharedTerm, StepTerm } from './spec.ts'
 import type { ColumnRole, Frame, Term } from './term.ts'
 
 /** `ok`, or why the row is invalid; what was written to the target then means nothing. */
@@ -68,6 +63,8 @@ export const createFeatureBuilder = (spec: FeatureSpec): FeatureBuilder => {
   const step = spec.step.flatMap(compile)
   const sharedCount = widthOf(shared)
   const stepCount = widthOf(step)
+  const count = sharedCount + stepCount * spec.horizon
+  invariant(count === featureCount(spec), 'the spec and its terms agree on the columns')
 
   const frame: Frame = {
     context: new Float32Array(contextLength),
@@ -96,7 +93,7 @@ export const createFeatureBuilder = (spec: FeatureSpec): FeatureBuilder => {
 
   return {
     spec,
-    count: sharedCount + stepCount * spec.horizon,
+    count,
     sharedCount,
     stepCount,
     contextLength,
@@ -129,9 +126,6 @@ export const createFeatureBuilder = (spec: FeatureSpec): FeatureBuilder => {
     },
   }
 }
-
-/** Columns of a row of this spec. */
-export const featureCount = (spec: FeatureSpec): number => createFeatureBuilder(spec).count
 
 const widthOf = (terms: readonly Term[]): number =>
   terms.reduce((width, term) => width + term.names.length, 0)

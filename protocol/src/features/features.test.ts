@@ -1,15 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { dayMs, sliceSeries, type IntervalSeries } from '../series/index.ts'
-import { createFeatureBuilder, featureCount } from './builder.ts'
+import { createFeatureBuilder } from './builder.ts'
 import { cosineOf, sineOf } from './harmonics.ts'
-import {
-  contextLengthOf,
-  covariateHistoryOf,
-  featureSpecSchema,
-  seasonalLagOf,
-  type FeatureSpec,
-} from './spec.ts'
+import { contextLengthOf, covariateHistoryOf, featureCount, seasonalLagOf } from './extent.ts'
+import { featureSpecSchema, type FeatureSpec } from './spec.ts'
 
 const hourMs = 3_600_000
 const start = Date.UTC(2024, 2, 1)
@@ -224,6 +219,11 @@ describe('a feature spec', () => {
     ['a lag of zero, which would be the target itself', { shared: [{ kind: 'lags', lags: [0] }] }],
     ['a date that does not exist', { holidays: ['2024-02-30'] }],
     ['no zone', { zone: [] }],
+    ['a context beyond the limit', { step: [{ kind: 'seasonal-lag', seasonSteps: 2_688, count: 2 }] }],
+    [
+      'a row beyond the limit',
+      { intervalMs: 1_000, shared: [{ kind: 'calendar', parts: [{ kind: 'time-of-day-one-hot' }] }] },
+    ],
   ]
   test.each(refusals)('refuses %s', (_name, change) => {
     expect(featureSpecSchema.safeParse({ ...parse({}), ...change }).success).toBe(false)

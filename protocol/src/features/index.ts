@@ -1,11 +1,14 @@
 /** From a feature spec to feature rows: the same code in training and at the edge. */
-export { createFeatureBuilder, featureCount, type FeatureBuilder, type RowOutcome } from './builder.ts'
+export { createFeatureBuilder, type FeatureBuilder, type RowOutcome } from './builder.ts'
 export {
   contextLengthOf,
   covariateHistoryOf,
   covariateNamesOf,
-  featureSpecSchema,
+  featureCount,
   seasonalLagOf,
+} from './extent.ts'
+export {
+  featureSpecSchema,
   type CalendarPart,
   type FeatureSpec,
   type SharedTerm,

@@ -8,6 +8,7 @@
 import { z } from 'zod'
 import { limits } from '../limits.ts'
 import { civilDateSchema, dayMs, zoneSchema } from '../series/index.ts'
+import { contextLengthOf, featureCount } from './extent.ts'
 
 const stepsSchema = z.int().min(1).max(limits.contextLengthMax)
 const orderSchema = z.int().min(1).max(24)
@@ -74,66 +75,26 @@ export const stepTermSchema = z.discriminatedUnion('kind', [
   covariateTermSchema,
 ])
 
-export const featureSpecSchema = z
-  .object({
-    v: z.literal(1),
-    intervalMs: z.int().min(limits.intervalMsMin).max(limits.intervalMsMax),
-    horizon: z.int().min(1).max(limits.horizonMax),
-    /** Season by which gaps of the context are filled, in steps. */
-    seasonSteps: stepsSchema,
-    /** Missing values of the context above which a row is invalid. */
-    missingMax: z.int().min(0).max(limits.contextLengthMax),
-    zone: zoneSchema,
-    holidays: z.array(civilDateSchema).max(2_000),
-    shared: z.array(sharedTermSchema).max(64),
-    step: z.array(stepTermSchema).max(64),
-  })
-  .refine((spec) => dayMs % spec.intervalMs === 0, 'a day must be a whole number of intervals')
+const fieldsSchema = z.object({
+  v: z.literal(1),
+  intervalMs: z.int().min(limits.intervalMsMin).max(limits.intervalMsMax),
+  horizon: z.int().min(1).max(limits.horizonMax),
+  /** Season by which gaps of the context are filled, in steps. */
+  seasonSteps: stepsSchema,
+  /** Missing values of the context above which a row is invalid. */
+  missingMax: z.int().min(0).max(limits.contextLengthMax),
+  zone: zoneSchema,
+  holidays: z.array(civilDateSchema).max(2_000),
+  shared: z.array(sharedTermSchema).max(64),
+  step: z.array(stepTermSchema).max(64),
+})
 
-export type FeatureSpec = Readonly<z.infer<typeof featureSpecSchema>>
+export type FeatureSpec = Readonly<z.infer<typeof fieldsSchema>>
 export type CalendarPart = z.infer<typeof calendarPartSchema>
 export type SharedTerm = z.infer<typeof sharedTermSchema>
 export type StepTerm = z.infer<typeof stepTermSchema>
 
-/** Past values that a row needs, in steps before the origin; at least 1. */
-export const contextLengthOf = (spec: FeatureSpec): number => {
-  const reaches = [
-    ...spec.shared.map((term) => {
-      if (term.kind === 'lags') return Math.max(...term.lags)
-      return term.kind === 'statistics' ? term.over : 1
-    }),
-    ...spec.step.map((term) =>
-      // Step 1 reaches furthest back, unless the horizon is longer than the season.
-      term.kind === 'seasonal-lag' ? seasonalReachOf(term.seasonSteps, term.count, spec.horizon) : 1,
-    ),
-  ]
-  return Math.max(1, ...reaches)
-}
-
-/** Past values that covariates need before the origin, in steps of the spec's interval. */
-export const covariateHistoryOf = (spec: FeatureSpec): number =>
-  Math.max(
-    0,
-    ...[...spec.shared, ...spec.step].map((term) =>
-      term.kind === 'covariate' ? term.lag + term.averageSteps - 1 : 0,
-    ),
-  )
-
-/** The covariates a row reads, in the order in which `writeRow` wants them. */
-export const covariateNamesOf = (spec: FeatureSpec): readonly string[] => [
-  ...new Set(
-    [...spec.shared, ...spec.step].flatMap((term) => (term.kind === 'covariate' ? [term.name] : [])),
-  ),
-]
-
-/** The lag, counted from the origin, of the `count`-th latest known value at the phase of step `step` (from 1 on). */
-export const seasonalLagOf = (seasonSteps: number, count: number, step: number): number =>
-  (Math.ceil(step / seasonSteps) + count - 1) * seasonSteps - step + 1
-
-const seasonalReachOf = (seasonSteps: number, count: number, horizon: number): number => {
-  let reach = 0
-  for (let step = 1; step <= Math.min(horizon, seasonSteps); step++) {
-    reach = Math.max(reach, seasonalLagOf(seasonSteps, count, step))
-  }
-  return reach
-}
+export const featureSpecSchema = fieldsSchema
+  .refine((spec) => dayMs % spec.intervalMs === 0, 'a day must be a whole number of intervals')
+  .refine((spec) => contextLengthOf(spec) <= limits.contextLengthMax, 'the context is too long')
+  .refine((spec) => featureCount(spec) <= limits.featuresMax, 'a row has too many columns')

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FeatureSpec } from '@imlma/protocol/features'
 import { metricsOf } from '@imlma/protocol/metrics'
-import type { SnapshotContent, TimeRange, TrainingSplit } from '../../../coordinator/src/datasets/index.ts'
+import type { SnapshotContent, TimeRange, TrainingSplit } from '@imlma/coordinator/datasets'
 import {
   createMatrixProducts,
   encodeModel,
@@ -12,7 +12,7 @@ import {
   prepareExamples,
   ridge,
   type RidgeParameters,
-} from '../../../coordinator/src/training/index.ts'
+} from '@imlma/coordinator/training'
 
 export interface Candidate {
   readonly name: string

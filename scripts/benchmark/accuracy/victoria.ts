@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { featureSpecSchema, type FeatureSpec, type StepTerm } from '@imlma/protocol/features'
 import { dayMs } from '@imlma/protocol/series'
-import { zoneTransitions } from '../../../coordinator/src/training/index.ts'
+import { zoneTransitions } from '@imlma/coordinator/training'
 import { readColumns } from './csv.ts'
 import type { Candidate, Task } from './task.ts'
 
