@@ -110,6 +110,7 @@ describe('inference over HTTP', () => {
     ['too few numbers', '/v2/models/load/infer', input([1], [1, 2]), 400, 'MALFORMED'],
     ['ragged rows', '/v2/models/load/infer', input([[1, 2], [3]], [2, 2]), 400, 'MALFORMED'],
     ['a null', '/v2/models/load/infer', input([1, null]), 400, 'MALFORMED'],
+    ['more than a float32 holds', '/v2/models/load/infer', input([1, 1e300]), 400, 'MALFORMED'],
     ['text for a number', '/v2/models/load/infer', input([1, '2']), 400, 'MALFORMED'],
     ['an unknown model', '/v2/models/other/infer', input([1, 2]), 404, 'MODEL_NOT_FOUND'],
     ['another version', '/v2/models/load/versions/2/infer', input([1, 2]), 404, 'VERSION_NOT_SERVED'],

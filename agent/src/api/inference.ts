@@ -43,7 +43,7 @@ export const parseRows = ({ inputs }: InferRequest, contract: Contract): Result<
     return refuse('MALFORMED', `shape ${tensor.shape.join(' × ')}, expected rows × ${columns}`)
   }
   const features = flatten(tensor.data, rows, width)
-  if (features === undefined) return refuse('MALFORMED', `data are not ${rows * width} numbers`)
+  if (features === undefined) return refuse('MALFORMED', `data are not ${rows * width} finite numbers`)
   return accept({ features, rows })
 }
 
@@ -55,7 +55,8 @@ const flatten = (data: readonly unknown[], rows: number, columns: number): Float
   const write = (values: readonly unknown[], offset: number): boolean => {
     for (let i = 0; i < values.length; i++) {
       const value = values[i]
-      if (typeof value !== 'number') return false
+      // What is infinite as a float32 would come out as no number, and be held against the model.
+      if (typeof value !== 'number' || !Number.isFinite(Math.fround(value))) return false
       features[offset + i] = value
     }
     return true

@@ -231,3 +231,13 @@ test('only the forecasts renewed last are kept', () => {
   for (const meter of ['a', 'b', 'a', 'c']) forecasts.record({ ...base, meter })
   expect(forecasts.list().map(({ meter }) => meter)).toEqual(['a', 'c'])
 })
+
+test('a recorded forecast is a copy, and each meter has its own', () => {
+  const forecasts = createForecasts()
+  const base = { model: 'load', version: 1, origin: 0, intervalMs, unit: 'kW' }
+  const block = Float32Array.of(1, 2)
+  forecasts.record({ ...base, meter: 'a', values: block.subarray(0, 1) })
+  forecasts.record({ ...base, meter: 'b', values: block.subarray(1, 2) })
+  block.fill(9)
+  expect(forecasts.list().map(({ values }) => values[0])).toEqual([1, 2])
+})

@@ -39,7 +39,10 @@ export interface ForecastHistory {
   readonly readCovariate: (register: string, intervalMs: number, from: number, to: number) => IntervalSeries
 }
 
-/** Everything one model forecast from one origin. `features` is reused: valid during the call only. */
+/**
+ * Everything one model forecast from one origin. `features` is reused, and `values` kept would be half a megabyte of
+ * long-lived garbage for every origin: both are valid during the call only.
+ */
 export interface ForecastBatch extends ModelIdentity {
   readonly register: string
   readonly builder: FeatureBuilder

@@ -13,6 +13,7 @@ export interface Forecast {
 }
 
 export interface Forecasts {
+  /** Copies the values. */
   readonly record: (forecast: Forecast) => void
   /** Ordered by model and meter. */
   readonly list: (filter?: ForecastFilter) => readonly Forecast[]
@@ -34,9 +35,12 @@ export const createForecasts = ({ forecastsMax = 16_000 }: Options = {}): Foreca
   return {
     record: (forecast) => {
       const key = `${forecast.model}/${forecast.meter}`
+      const old = latest.get(key)?.values
+      const values = old?.length === forecast.values.length ? old : new Float32Array(forecast.values.length)
+      values.set(forecast.values)
       // Taken out first, so that the oldest entry of the map is the one that was renewed longest ago.
       latest.delete(key)
-      latest.set(key, forecast)
+      latest.set(key, { ...forecast, values })
       if (latest.size <= forecastsMax) return
       const oldest = latest.keys().next()
       if (oldest.done !== true) latest.delete(oldest.value)
