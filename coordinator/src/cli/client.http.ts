@@ -1,0 +1,99 @@
+/** The API as the command line asks it. */
+
+import { z } from 'zod'
+import { Failure } from '@imlma/protocol/result'
+import type { Envelope } from '@imlma/protocol/trust'
+import {
+  agentViewSchema,
+  chainViewSchema,
+  comparisonViewSchema,
+  healthViewSchema,
+  lineageViewSchema,
+  modelViewSchema,
+  versionViewSchema,
+  type AgentView,
+  type ChainView,
+  type ComparisonView,
+  type HealthView,
+  type LineageView,
+  type ModelView,
+  type VersionView,
+} from '../api/views.ts'
+
+export interface ApiClient {
+  readonly health: () => Promise<HealthView>
+  readonly agents: () => Promise<readonly AgentView[]>
+  readonly models: () => Promise<readonly ModelView[]>
+  readonly versions: (model: string) => Promise<readonly VersionView[]>
+  readonly compare: (model: string, a: number, b: number) => Promise<ComparisonView>
+  readonly lineage: (model: string, version: number) => Promise<LineageView>
+  readonly verify: () => Promise<ChainView>
+  readonly retrain: (model: string, reason: string) => Promise<{ run: string }>
+  readonly submitRoot: (envelope: Envelope) => Promise<{ version: number }>
+}
+
+const problemSchema = z.object({ code: z.string(), detail: z.string(), hint: z.string().optional() })
+
+/** Every call throws `Failure`: UNREACHABLE, UNEXPECTED_ANSWER, or the code of the API's problem. */
+export const createApiClient = (url: string, { timeoutMs = 15_000 } = {}): ApiClient => {
+  const ask = async <View>(schema: z.ZodType<View>, path: string, body?: unknown): Promise<View> => {
+    const response = await send(new URL(`/api/v1/${path}`, url), body, timeoutMs)
+    const text = await response.text()
+    if (!response.ok) throw toFailure(response.status, text)
+    const parsed = schema.safeParse(toJson(text))
+    if (parsed.success) return parsed.data
+    throw new Failure(
+      'UNEXPECTED_ANSWER',
+      `${url} answered in an unknown form: ${parsed.error.issues[0]?.message}`,
+      {
+        hint: 'is it an IMLMA control centre of the same version?',
+      },
+    )
+  }
+  const of = (model: string) => `models/${encodeURIComponent(model)}`
+  return {
+    health: () => ask(healthViewSchema, 'health'),
+    agents: () => ask(z.array(agentViewSchema), 'agents'),
+    models: () => ask(z.array(modelViewSchema), 'models'),
+    versions: (model) => ask(z.array(versionViewSchema), `${of(model)}/versions`),
+    compare: (model, a, b) => ask(comparisonViewSchema, `${of(model)}/compare?a=${a}&b=${b}`),
+    lineage: (model, version) => ask(lineageViewSchema, `${of(model)}/versions/${version}/lineage`),
+    verify: () => ask(chainViewSchema, 'audit/verify'),
+    retrain: (model, reason) => ask(z.object({ run: z.string() }), `${of(model)}/retrain`, { reason }),
+    submitRoot: (envelope) => ask(z.object({ version: z.number() }), 'trust/roots', envelope),
+  }
+}
+
+const send = async (url: URL, body: unknown, timeoutMs: number): Promise<Response> => {
+  try {
+    const signal = AbortSignal.timeout(timeoutMs)
+    if (body === undefined) return await fetch(url, { signal })
+    const headers = { 'content-type': 'application/json' }
+    return await fetch(url, { method: 'POST', headers, body: JSON.stringify(body), signal })
+  } catch (cause) {
+    throw new Failure('UNREACHABLE', `no control centre answers at ${url.origin}`, {
+      cause,
+      retryable: true,
+      hint: 'start it with `npm start`, or name another one with --url',
+    })
+  }
+}
+
+const toJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const toFailure = (status: number, text: string): Failure => {
+  const problem = problemSchema.safeParse(toJson(text))
+  if (!problem.success) {
+    return new Failure('UNEXPECTED_ANSWER', `the answer was HTTP ${status} without a problem document`, {
+      hint: 'is something else listening on that port?',
+    })
+  }
+  const { code, detail, hint } = problem.data
+  return new Failure(code, detail, hint === undefined ? {} : { hint })
+}

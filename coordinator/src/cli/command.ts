@@ -1,0 +1,81 @@
+/** What a command of `imlma` is: words and options in, a text for people and a document for programs out. */
+
+import type { Result } from '@imlma/protocol/result'
+import type { Envelope } from '@imlma/protocol/trust'
+import type { CommandResult } from '@imlma/protocol/wire'
+import type { ChainView } from '../api/views.ts'
+import type { ApiClient } from './client.http.ts'
+import type { Order } from '../trust/command.ts'
+import type { KeyFile } from '../trust/keys.fs.ts'
+
+export interface Settings {
+  readonly url: string
+  readonly broker: string
+  readonly site: string
+  readonly dataDir: string
+  /** True where somebody named a coordinator, and the data directory is not meant. */
+  readonly urlGiven: boolean
+}
+
+export interface Arguments {
+  readonly words: readonly string[]
+  readonly options: Readonly<Record<string, string | boolean | undefined>>
+}
+
+export interface Sending {
+  readonly envelope: Envelope
+  readonly commandId: string
+  readonly site: string
+  /** `*` alone is every agent of the site. */
+  readonly agents: readonly string[]
+  readonly timeoutMs: number
+  /** Each answer as it comes. */
+  readonly onResult: (agent: string, result: CommandResult) => void
+}
+
+/** The final answer of each agent; undefined where none came in time. */
+export type Answers = ReadonlyMap<string, CommandResult | undefined>
+
+export interface Context {
+  readonly client: ApiClient
+  readonly settings: Settings
+  /** Progress, to standard error. */
+  readonly say: (line: string) => void
+  /** Throws `Failure` BROKER_UNREACHABLE. */
+  readonly sendCommand: (sending: Sending) => Promise<Answers>
+  /** Recomputes the chain in the data directory itself. Throws `Failure` NO_REGISTRY. */
+  readonly verifyLocally: (dataDir: string) => Promise<ChainView>
+  readonly technician: Technician
+}
+
+/** What is done with a technician's key; each throws the `Failure`s of key files. */
+export interface Technician {
+  readonly create: (path: string, name: string) => Promise<KeyFile>
+  readonly read: (path: string) => Promise<KeyFile>
+  readonly sign: (
+    keyPath: string,
+    order: Order,
+  ) => Promise<{ commandId: string; envelope: Envelope; by: string }>
+  /** Adds the key to the trust root in the data directory; without an envelope where it was known already. */
+  readonly enrol: (dataDir: string, key: KeyFile) => Promise<Result<{ version: number; envelope?: Envelope }>>
+}
+
+export interface Outcome {
+  readonly text: string
+  readonly json: unknown
+}
+
+export interface Command {
+  /** `status`, `keys new`. */
+  readonly name: string
+  readonly summary: string
+  readonly words?: readonly { readonly name: string; readonly about: string; readonly optional?: boolean }[]
+  readonly options?: readonly {
+    readonly flags: string
+    readonly about: string
+    readonly required?: boolean
+  }[]
+  readonly example: string
+  /** A refusal ends with exit code 1; a `Failure` by its code. */
+  readonly run: (context: Context, given: Arguments) => Promise<Result<Outcome>>
+}

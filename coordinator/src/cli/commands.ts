@@ -1,0 +1,27 @@
+/** The one table of what `imlma` can do. */
+
+import type { Command } from './command.ts'
+import { agentsCommand } from './commands/agents.ts'
+import { auditVerifyCommand } from './commands/audit-verify.ts'
+import { compareCommand } from './commands/compare.ts'
+import { keysNewCommand, keysShowCommand } from './commands/keys.ts'
+import { lineageCommand } from './commands/lineage.ts'
+import { pinCommand, rollbackCommand, unpinCommand } from './commands/order.ts'
+import { retrainCommand } from './commands/retrain.ts'
+import { statusCommand } from './commands/status.ts'
+import { versionsCommand } from './commands/versions.ts'
+
+export const commands: readonly Command[] = [
+  statusCommand,
+  agentsCommand,
+  versionsCommand,
+  compareCommand,
+  lineageCommand,
+  retrainCommand,
+  rollbackCommand,
+  pinCommand,
+  unpinCommand,
+  keysNewCommand,
+  keysShowCommand,
+  auditVerifyCommand,
+]
