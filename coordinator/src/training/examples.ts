@@ -61,7 +61,7 @@ export const placesOf = (
   })
 
 /** The series the builder's covariates read, found by register. */
-export const covariatesFor = (
+const covariatesFor = (
   content: Pick<SnapshotContent, 'covariates'>,
   builder: FeatureBuilder,
 ): readonly SnapshotSeries[] =>

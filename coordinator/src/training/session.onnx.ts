@@ -30,7 +30,7 @@ export const openForecastSession = async (path: string): Promise<ForecastSession
   }
 }
 
-export const openSession = async (path: string): Promise<InferenceSession> => {
+const openSession = async (path: string): Promise<InferenceSession> => {
   try {
     return await InferenceSession.create(path, sessionOptions)
   } catch (cause) {

@@ -15,6 +15,7 @@ import { defaultFeatureSpec } from './recipe.ts'
 import { parityOf } from './parity.ts'
 import { runTrainingJob } from './run-job.onnx.ts'
 import { createScoreKeeper } from './score.ts'
+import { openForecastSession } from './session.onnx.ts'
 import { zoneTransitions } from './zone.os.ts'
 
 const hourMs = 3_600_000
@@ -121,6 +122,23 @@ describe('a training', () => {
     expect(outcome.reference.inputs['value']?.histogram.counts).toHaveLength(10)
     expect(outcome.reference.residuals.rows).toBe(outcome.rows.validation * 24)
     expect(outcome.metrics.validation.r2).toBeGreaterThan(0.9)
+  })
+
+  test('forecasts a meter that is 64 times larger 64 times higher', async () => {
+    const { artifactPath, features, golden } = await runTrainingJob(jobFor('ridge', withWeather), quietly)
+    const { roles } = createFeatureBuilder(features)
+    const session = await openForecastSession(artifactPath)
+    for (const { input, output } of golden) {
+      const larger = input.map((value, column) => (roles[column] === 'plain' ? value : 64 * value))
+      expect(
+        parityOf(
+          await session.run(larger, 1),
+          output.map((value) => 64 * value),
+          24,
+        ),
+      ).toBeLessThan(1e-5)
+    }
+    await session.close()
   })
 
   test('is the same twice', async () => {
