@@ -12,6 +12,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { startEmbeddedIngest } from '@imlma/coordinator/ingest'
@@ -63,11 +64,13 @@ const load = fork(join(import.meta.dirname, 'ingest', 'publishers.ts'), [
   options.window,
 ])
 
+const loopDelay = monitorEventLoopDelay({ resolution: 5 })
+loopDelay.enable()
 const windows: Second[] = []
 const startedAt = performance.now()
 let before = 0
 for (let second = 0; second < seconds; second++) {
-  await sleep(startedAt + (second + 1) * 1_000 - performance.now())
+  await sleep(Math.max(1, startedAt + (second + 1) * 1_000 - performance.now()))
   const { readings, accepted } = ingest.counters()
   const window = {
     readings: readings - before,
@@ -81,6 +84,7 @@ for (let second = 0; second < seconds; second++) {
       `${second + 1} s  ${window.readings} readings/s  ${window.residentMb} MB  ${window.batchesToFold} to fold`,
     )
 }
+loopDelay.disable()
 const overall = Math.round((before / (performance.now() - startedAt)) * 1_000)
 
 load.send('stop')
@@ -104,6 +108,11 @@ const result = {
   bar,
   residentMb: { start: resident[0], median: median(resident), max: Math.max(...resident), growth },
   batchesToFoldMax: Math.max(...windows.map(({ batchesToFold }) => batchesToFold)),
+  loopDelayMs: {
+    p50: loopDelay.percentile(50) / 1e6,
+    p99: loopDelay.percentile(99) / 1e6,
+    max: loopDelay.max / 1e6,
+  },
   fileMb,
   comparison,
   held: false,

@@ -26,8 +26,11 @@ const dayMs = 86_400_000
 /** Batches of one transaction: the turn of a thousand agents. More are stored before the turn ends. */
 const groupBatchesMax = 1_024
 
-/** Batches of one fold: about 100 ms, in which nothing else is done. */
+/** Batches of one fold; nothing else is done meanwhile. */
 const foldBatchesMax = 64
+
+/** Batches that may wait to be folded: beyond, storing more waits for the fold, and agents for their PUBACK. */
+const foldLagMax = 512
 
 interface Waiting<Batch> {
   readonly batch: Batch
@@ -44,6 +47,10 @@ export const createIngest = (
   let commitTimer: NodeJS.Immediate | undefined
   let foldTimer: NodeJS.Timeout | undefined
   let retryTimer: NodeJS.Timeout | undefined
+  /** Batches accepted since the start and not folded yet. */
+  let foldLag = 0
+  /** What an earlier process left is folded first. */
+  let isCatchingUp = true
   const counts = { accepted: 0, readings: 0, duplicates: 0, notStored: 0, foldsFailed: 0, acksFailed: 0 }
   const quarantined: Record<string, number> = {}
 
@@ -59,6 +66,13 @@ export const createIngest = (
       if (!(error instanceof Failure)) throw error
       counts.acksFailed += 1
     }
+  }
+
+  /** At the end of a turn. While too much waits to be folded, that goes first, one fold a turn. */
+  const commitSoon = (): void => {
+    const isBehind = foldLag > foldLagMax && good.length + bad.length < groupBatchesMax
+    if (isBehind && foldSome()) commitTimer = setImmediate(commitSoon)
+    else commit()
   }
 
   const commit = (): void => {
@@ -100,6 +114,7 @@ export const createIngest = (
       else if (acceptance.value.duplicate) counts.duplicates += 1
       else {
         counts.accepted += 1
+        foldLag += 1
         counts.readings += countValues(batches[i]!.batch)
       }
     })
@@ -135,16 +150,25 @@ export const createIngest = (
     onRecovered?.()
   }
 
-  const foldOn = (): void => {
-    let batches = 0
+  /** Folds once; false when there was nothing to fold, or the store refused. */
+  const foldSome = (): boolean => {
     try {
-      batches = store.fold(foldBatchesMax)
+      const batches = store.fold(foldBatchesMax)
+      foldLag = Math.max(0, foldLag - batches)
+      isCatchingUp &&= batches > 0
+      return batches > 0
     } catch (error) {
       if (!(error instanceof Failure)) throw error
       counts.foldsFailed += 1
+      return false
     }
-    // One fold a turn while there is more, so that connections are served in between.
-    foldTimer = setTimeout(foldOn, batches > 0 ? 0 : foldIntervalMs)
+  }
+
+  const foldOn = (): void => {
+    // One fold a turn while there is more, so that connections are served in between. Then a pause, in which batches
+    // of the same series gather: they are folded together.
+    const isMore = foldSome() && (foldLag > 0 || isCatchingUp)
+    foldTimer = setTimeout(foldOn, isMore ? 0 : foldIntervalMs)
   }
 
   const enqueue = (
@@ -164,7 +188,7 @@ export const createIngest = (
       bad.push({ batch: { ...common, seq, code, reason }, resolve, reject })
     }
     if (good.length + bad.length >= groupBatchesMax) commit()
-    else commitTimer ??= setImmediate(commit)
+    else commitTimer ??= setImmediate(commitSoon)
   }
 
   return {

@@ -8,9 +8,10 @@ import { limits } from '@imlma/protocol/limits'
 import { parseCborMessage, readingBatchSchema, type ReadingBatch } from '@imlma/protocol/wire'
 import type { Connection } from './readings-connection.sqlite.ts'
 import { createFoldTables } from './readings-fold-tables.sqlite.ts'
-import type { RecentBatches } from './recent-batches.ts'
+import { countValues, type RecentBatches } from './recent-batches.ts'
 
-/** Values of one fold: what a transaction holds up other work with stays around 100 ms. */
+/** Work of one fold, so that what it holds up other work with stays under 200 ms: a series costs far more than a value. */
+const seriesPerFoldMax = 20_000
 const valuesPerFoldMax = 1_000_000
 
 interface BatchRow {
@@ -67,15 +68,16 @@ export const createFolding = (
   const foldSome = database.transaction((limit: number): number => {
     let place = selectPlace.get()!
     let batches = 0
+    let series = 0
     let values = 0
     let receivedAt = 0
-    while (batches < limit && values < valuesPerFoldMax) {
+    while (batches < limit && series < seriesPerFoldMax && values < valuesPerFoldMax) {
       const row = selectNext.get(place)
       if (row === undefined) break
-      for (const series of decode(row.id).series) {
-        tables.merge(row.site, row.agentId, series)
-        values += series.values.length
-      }
+      const batch = decode(row.id)
+      for (const each of batch.series) tables.merge(row.site, row.agentId, each)
+      series += batch.series.length
+      values += countValues(batch)
       place = row.id
       receivedAt = row.receivedAt
       batches += 1

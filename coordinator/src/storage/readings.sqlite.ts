@@ -14,8 +14,8 @@ export interface ReadingsOptions {
   readonly retentionDays?: number
 }
 
-/** Decoded values kept until they are folded: 2 MB, five times what comes between two folds at full speed. */
-const recentValuesMax = 500_000
+/** Decoded batches kept until they are folded: what comes in a fifth of a second at 100,000 readings a second. */
+const recentBytesMax = 8_388_608
 
 /** The one writer. `path` is a file, or `:memory:` for tests. Throws `Failure` STORE_FAILED, SCHEMA_NEWER. */
 export const createReadingsStore = (
@@ -23,7 +23,7 @@ export const createReadingsStore = (
   { retentionDays = 30 }: ReadingsOptions = {},
 ): ReadingsStore => {
   const database = openForWriting(path)
-  const recent = createRecentBatches(recentValuesMax)
+  const recent = createRecentBatches(recentBytesMax)
   const acceptance = createAcceptance(database, recent.remember)
   const foldSome = createFolding(database, { retentionMs: retentionDays * dayMs, recent })
 

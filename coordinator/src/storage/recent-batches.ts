@@ -10,30 +10,36 @@ export interface RecentBatches {
   readonly forget: () => void
 }
 
-/** Remembers up to about `valuesMax` values; what comes beyond is decoded again when it is its turn. */
-export const createRecentBatches = (valuesMax: number): RecentBatches => {
+/** What a decoded series takes beside its values: an object, a typed array and its strings. */
+const bytesPerSeries = 400
+
+/** Remembers up to about `bytesMax`; what comes beyond is decoded again when it is its turn. */
+export const createRecentBatches = (bytesMax: number): RecentBatches => {
   const batches = new Map<number, ReadingBatch>()
-  let values = 0
+  let bytes = 0
   return {
     remember: (id, batch) => {
-      const more = countValues(batch)
-      if (values + more > valuesMax) return
+      const more = bytesOf(batch)
+      if (bytes + more > bytesMax) return
       batches.set(id, batch)
-      values += more
+      bytes += more
     },
     take: (id) => {
       const batch = batches.get(id)
       if (batch === undefined) return undefined
       batches.delete(id)
-      values -= countValues(batch)
+      bytes -= bytesOf(batch)
       return batch
     },
     forget: () => {
       batches.clear()
-      values = 0
+      bytes = 0
     },
   }
 }
+
+const bytesOf = (batch: ReadingBatch): number =>
+  bytesPerSeries * batch.series.length + Float32Array.BYTES_PER_ELEMENT * countValues(batch)
 
 /** Readings that a batch carries, missing ones included. */
 export const countValues = ({ series }: ReadingBatch): number =>

@@ -16,12 +16,12 @@ interface Client {
 }
 const requireCoordinators = createRequire(new URL('../../../coordinator/package.json', import.meta.url))
 const { connectAsync } = requireCoordinators('mqtt') as {
-  connectAsync(url: string, options: object): Promise<Client>
+  readonly connectAsync: (url: string, options: object) => Promise<Client>
 }
 
 const [url = '', shapeName = 'backlog', publishers = '20', window = '8'] = process.argv.slice(2)
 const shape = shapes[shapeName as ShapeName]
-let isStopping = false
+const run = { isStopping: false }
 
 const runPublisher = async (publisher: number): Promise<number> => {
   const topic = `imlma/v1/${site}/${agentOf(publisher)}`
@@ -35,7 +35,7 @@ const runPublisher = async (publisher: number): Promise<number> => {
   let underway = 0
   const { promise: finished, resolve } = Promise.withResolvers<void>()
   const pump = (): void => {
-    while (!isStopping && sent - acknowledged < Number(window)) {
+    while (!run.isStopping && sent - acknowledged < Number(window)) {
       sent += 1
       underway += 1
       client.publish(
@@ -47,7 +47,7 @@ const runPublisher = async (publisher: number): Promise<number> => {
         },
       )
     }
-    if (isStopping && acknowledged === sent && underway === 0) resolve()
+    if (run.isStopping && acknowledged === sent && underway === 0) resolve()
   }
   client.on('message', (_topic, payload) => {
     acknowledged = (JSON.parse(payload.toString()) as { seq: number }).seq
@@ -61,7 +61,7 @@ const runPublisher = async (publisher: number): Promise<number> => {
 }
 
 process.once('message', () => {
-  isStopping = true
+  run.isStopping = true
 })
 const batches = await Promise.all(Array.from({ length: Number(publishers) }, (_, i) => runPublisher(i)))
 process.send?.({ batches })
