@@ -8,7 +8,7 @@ import { calendarTerm } from './calendar-terms.ts'
 import { covariateTerm } from './covariate-terms.ts'
 import { lagsTerm, seasonalLagTerm, statisticsTerm } from './history-terms.ts'
 import { contextLengthOf, covariateNamesOf, featureCount } from './extent.ts'
-import type { FeatureSpec, SharedTerm, StepTerm } from './spec.ts'
+import type { FeatureSpec, SharedTerm, StepTerm } from './fields.ts'
 import type { ColumnRole, Frame, Term } from './term.ts'
 
 /** `ok`, or why the row is invalid; what was written to the target then means nothing. */

@@ -1,7 +1,7 @@
 /** Terms made of local civil time: time of day, kind of day, season of the year, holidays. */
 import { dayMs, dayOfWeekOf, dayOfYearOf, dayTypeOf, type Calendar } from '../series/index.ts'
 import { harmonicTable } from './harmonics.ts'
-import type { CalendarPart } from './spec.ts'
+import type { CalendarPart } from './fields.ts'
 import type { Term } from './term.ts'
 
 const weekdays = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday']

@@ -1,6 +1,6 @@
 /** The term for a covariate that is known in advance (a weather forecast, a schedule): a piecewise-linear response. */
 import { valueAt, type IntervalSeries } from '../series/index.ts'
-import type { SharedTerm } from './spec.ts'
+import type { SharedTerm } from './fields.ts'
 import type { Term } from './term.ts'
 
 type Covariate = Extract<SharedTerm, { kind: 'covariate' }>

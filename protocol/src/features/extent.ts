@@ -1,6 +1,6 @@
 /** How far a spec reaches: columns of its rows, past values that they need, covariates that they read. */
 import { dayMs } from '../series/index.ts'
-import type { CalendarPart, FeatureSpec, SharedTerm, StepTerm } from './spec.ts'
+import type { CalendarPart, FeatureSpec, SharedTerm, StepTerm } from './fields.ts'
 
 /** Columns of a row of this spec. */
 export const featureCount = (spec: Pick<FeatureSpec, 'intervalMs' | 'horizon' | 'shared' | 'step'>): number =>

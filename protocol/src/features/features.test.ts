@@ -4,7 +4,8 @@ import { dayMs, sliceSeries, type IntervalSeries } from '../series/index.ts'
 import { createFeatureBuilder } from './builder.ts'
 import { cosineOf, sineOf } from './harmonics.ts'
 import { contextLengthOf, covariateHistoryOf, featureCount, seasonalLagOf } from './extent.ts'
-import { featureSpecSchema, type FeatureSpec } from './spec.ts'
+import type { FeatureSpec } from './fields.ts'
+import { featureSpecSchema } from './spec.ts'
 
 const hourMs = 3_600_000
 const start = Date.UTC(2024, 2, 1)

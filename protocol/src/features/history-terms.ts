@@ -1,6 +1,6 @@
 /** Terms made of the series' own past: lags, figures over the last values, and the target's phase a season ago. */
 import { seasonalLagOf } from './extent.ts'
-import type { SharedTerm, StepTerm } from './spec.ts'
+import type { SharedTerm, StepTerm } from './fields.ts'
 import type { Term } from './term.ts'
 
 type Lags = Extract<SharedTerm, { kind: 'lags' }>

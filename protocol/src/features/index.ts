@@ -7,11 +7,6 @@ export {
   featureCount,
   seasonalLagOf,
 } from './extent.ts'
-export {
-  featureSpecSchema,
-  type CalendarPart,
-  type FeatureSpec,
-  type SharedTerm,
-  type StepTerm,
-} from './spec.ts'
+export type { CalendarPart, FeatureSpec, SharedTerm, StepTerm } from './fields.ts'
+export { featureSpecSchema } from './spec.ts'
 export type { ColumnRole } from './term.ts'
