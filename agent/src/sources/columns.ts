@@ -1,0 +1,43 @@
+/**
+ * Which columns of a file are replayed where nobody says so: loads, not what influences them.
+ *
+ * Of the numeric columns, those named like weather, calendar, prices or counters are left out, unless nothing would be
+ * left. Where a column carries a unit of active energy or power in its name (`Usage_kWh`), only such columns are taken.
+ */
+
+import { isLoadUnit, parseNumber, unitOf } from './cells.ts'
+
+/** A column that is numeric in the sample. */
+export interface NumericColumn {
+  readonly index: number
+  readonly name: string
+  readonly unit: string | null
+}
+
+const influences =
+  /temp|humid|wind|solar|irradi|cloud|rain|snow|dew|pressure|weather|holiday|weekend|workday|price|tariff/i
+const counters = /^(?:unnamed.*|index|id|no|nr|row|year|month|week|day|hour|minute|weekday|dow|nsm|.*_id)$/i
+
+export const isLoadName = (name: string): boolean =>
+  name !== '' && !influences.test(name) && !counters.test(name)
+
+/** Columns whose cells are numbers or missing in every row, with one number at least. */
+export const numericColumns = (
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  decimalComma: boolean,
+): readonly NumericColumn[] =>
+  header.flatMap((name, index) => {
+    const values = rows.map((cells) => parseNumber(cells[index] ?? '', decimalComma))
+    const isNumeric = values.every((value) => value !== undefined)
+    return isNumeric && values.some((value) => !Number.isNaN(value))
+      ? [{ index, name, unit: unitOf(name) }]
+      : []
+  })
+
+export const loadColumns = (numeric: readonly NumericColumn[]): readonly NumericColumn[] => {
+  const loads = numeric.filter(({ name }) => isLoadName(name))
+  const measured = loads.filter(({ unit }) => isLoadUnit(unit))
+  if (measured.length > 0) return measured
+  return loads.length > 0 ? loads : numeric
+}
