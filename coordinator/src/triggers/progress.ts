@@ -1,6 +1,6 @@
 /** How far a model is from its next training, in numbers that people read. */
 
-import type { TriggerLook, TriggerOptions, TriggerState } from './trigger.ts'
+import type { TriggerLook, TriggerOptions, TriggerState } from './trigger-state.ts'
 
 export interface TriggerProgress {
   /** New verified readings since the last training, and how many start the next one. */

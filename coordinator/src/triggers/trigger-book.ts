@@ -6,15 +6,13 @@
 import type { Trigger } from '../registry/events.ts'
 import type { StateStore } from '../storage/states.ts'
 import {
-  decideTrigger,
   newTriggerState,
-  startedBy,
   triggerStateSchema,
-  type TriggerDecision,
   type TriggerLook,
   type TriggerOptions,
   type TriggerState,
-} from './trigger.ts'
+} from './trigger-state.ts'
+import { decideTrigger, startedBy, type TriggerDecision } from './trigger.ts'
 
 /** One model's trigger as its definition says it. */
 export interface TriggeredModel {

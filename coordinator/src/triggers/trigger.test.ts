@@ -1,14 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { triggerSchema, type Trigger } from '../registry/events.ts'
-import {
-  decideTrigger,
-  newTriggerState,
-  startedBy,
-  type TriggerDecision,
-  type TriggerOptions,
-  type TriggerState,
-} from './trigger.ts'
+import { newTriggerState, type TriggerOptions, type TriggerState } from './trigger-state.ts'
+import { decideTrigger, startedBy, type TriggerDecision } from './trigger.ts'
 
 const hour = 3_600_000
 const options: TriggerOptions = { volume: 1_000, intervalMs: 24 * hour, readingsMin: 500, coolDownMs: hour }
