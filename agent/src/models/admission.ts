@@ -114,10 +114,16 @@ export const admitManifest = (
   return golden.ok ? accept({ envelope, manifest }) : golden
 }
 
-/** What a manifest says of itself, for reports about why it was not believed. */
-export const claimedVersion = (envelope: Envelope): InstalledVersion | undefined => {
+/** What a manifest says of itself, before anything of it is believed. */
+export const claimedManifest = (envelope: Envelope): Manifest | undefined => {
   const opened = openEnvelope(envelope, manifestTerms)
-  return opened.ok ? toInstalled(opened.value) : undefined
+  return opened.ok ? opened.value : undefined
+}
+
+/** The version that it claims to be, for reports about why it was not believed. */
+export const claimedVersion = (envelope: Envelope): InstalledVersion | undefined => {
+  const claimed = claimedManifest(envelope)
+  return claimed === undefined ? undefined : toInstalled(claimed)
 }
 
 export const toInstalled = ({ version, release, artifact }: Manifest): InstalledVersion => ({

@@ -6,19 +6,14 @@
 
 import type { Manifest } from '@imlma/protocol/manifest'
 import { accept, refuse, type Result } from '@imlma/protocol/result'
-import type { Envelope, VerifySignature } from '@imlma/protocol/trust'
+import type { VerifySignature } from '@imlma/protocol/trust'
 import type { DeploymentReason } from '@imlma/protocol/wire'
-import { admitManifest, claimedVersion, type AdmissionRefusal } from './admission.ts'
+import { admitManifest, type AdmissionRefusal } from './admission.ts'
 import { toDeploymentReason } from './reasons.ts'
 import type { Chain } from './roots.ts'
 import type { ModelStore } from './store.ts'
 
-export interface Installed {
-  readonly path: string
-  readonly manifest: Manifest
-}
-
-interface Terms {
+export interface InstalledTerms {
   readonly store: Pick<ModelStore, 'manifest'>
   readonly chain: Chain
   readonly verify: VerifySignature
@@ -26,7 +21,7 @@ interface Terms {
 
 /** The verified manifest of a digest on disk. */
 export const openInstalled = async (
-  { store, chain, verify }: Terms,
+  { store, chain, verify }: InstalledTerms,
   model: string,
   sha256: string,
 ): Promise<Result<Manifest, DeploymentReason>> => {
@@ -38,16 +33,6 @@ export const openInstalled = async (
   return manifest.artifact.sha256 === sha256
     ? accept(manifest)
     : refuse('MALFORMED', 'its manifest is about another digest')
-}
-
-/** The model that an envelope on disk is about, if it verifies: for a state that is rebuilt from the disk. */
-export const openOrphan = (
-  { chain, verify }: Omit<Terms, 'store'>,
-  envelope: Envelope,
-  model: string,
-): Manifest | undefined => {
-  const opened = underAnyRoot(chain, (root) => admitManifest(model, envelope, { root, verify }))
-  return opened.ok && claimedVersion(envelope) !== undefined ? opened.value.manifest : undefined
 }
 
 type Opened = ReturnType<typeof admitManifest>

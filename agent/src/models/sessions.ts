@@ -24,6 +24,7 @@ interface Slot {
 
 export const createSessions = (serving: Serving, onCloseFailed: (cause: unknown) => void): Sessions => {
   const slots = new Map<string, Slot>()
+  const loading = new Map<string, Promise<Slot>>()
   const keyOf = (model: string, sha256: string): string => `${model}/${sha256}`
 
   const closeWhenFree = (slot: Slot): void => {
@@ -47,17 +48,26 @@ export const createSessions = (serving: Serving, onCloseFailed: (cause: unknown)
     }
   }
 
+  /** Two that ask for the same digest at the same time get the same session. */
+  const open = (key: string, ...what: Parameters<Serving['load']>): Promise<Slot> => {
+    const slot = serving
+      .load(...what)
+      .then((session) => {
+        const loaded: Slot = { session, lent: 0, needed: true }
+        slots.set(key, loaded)
+        return loaded
+      })
+      .finally(() => loading.delete(key))
+    loading.set(key, slot)
+    return slot
+  }
+
   return {
     load: async (path, identity, contract) => {
       const key = keyOf(identity.model, identity.sha256)
-      const loaded = slots.get(key)
-      if (loaded !== undefined) {
-        loaded.needed = true
-        return loaded.session
-      }
-      const session = await serving.load(path, identity, contract)
-      slots.set(key, { session, lent: 0, needed: true })
-      return session
+      const slot = slots.get(key) ?? (await (loading.get(key) ?? open(key, path, identity, contract)))
+      slot.needed = true
+      return slot.session
     },
     activate: (model, sha256) => {
       const slot = slots.get(keyOf(model, sha256))

@@ -88,6 +88,7 @@ export const openStore = async (options: StoreOptions): Promise<ModelStore> => {
     },
     digests: () => listed('manifest'),
     quarantined: () => listed('mark'),
+    has: async (sha256) => (await stat(pathOf(sha256, 'artifact')).catch(absent)) !== undefined,
     openPartial: async (sha256, bytes) => {
       if (bytes > artifactBytesMax) {
         return refuse('TOO_LARGE', `${bytes} bytes, at most ${artifactBytesMax} are taken`)

@@ -26,6 +26,8 @@ export interface ModelStore {
   readonly digests: () => Promise<readonly string[]>
   /** Digests that carry the mark of a quarantine: it outlives the state file. */
   readonly quarantined: () => Promise<readonly string[]>
+  /** True when there is an artifact of this name; what is in it is `verify`'s question. */
+  readonly has: (sha256: string) => Promise<boolean>
   /** Hashes the artifact as it lies there; its path where it is what its name says. */
   readonly verify: (sha256: string) => Promise<Result<string, 'NOT_ON_DISK' | 'DIGEST_MISMATCH'>>
   /** Makes room for an artifact of this size, and opens it where it stopped. */

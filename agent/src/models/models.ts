@@ -1,0 +1,182 @@
+/**
+ * The models of this agent, from the outside: start, hear assignments and commands, say what is served, stop.
+ * The one place where the parts of this room meet; each of them is a file beside this one.
+ */
+
+import { Failure, type Result } from '@imlma/protocol/result'
+import type { Manifest } from '@imlma/protocol/manifest'
+import type { Envelope, VerifySignature } from '@imlma/protocol/trust'
+import type { DeploymentReason, Reported } from '@imlma/protocol/wire'
+import type { ControlMessage, Link } from '../link/link.ts'
+import type { Clock } from './admission.ts'
+import { emptyAgentState, type AgentState, type StateFile } from './agent-state.ts'
+import { createAssignments } from './assignments.ts'
+import { createCommands } from './commands/commands.ts'
+import { deliver, isOver } from './commands/ledger.ts'
+import { createResultSender } from './commands/sender.ts'
+import { neededDigests } from './deployment-state.ts'
+import { createMachineRoom, type Raised } from './machine-room.ts'
+import { rebuildState } from './rebuild.ts'
+import { toReportedModel } from './reported.ts'
+import type { RootsFile } from './roots.ts'
+import type { Serving } from './serving.ts'
+import { createSessions } from './sessions.ts'
+import type { ModelStore } from './store.ts'
+import type { Transfer } from './transfer.ts'
+import { openTrust } from './trust.ts'
+import { createWork, type WorkOptions } from './work.ts'
+
+export interface ModelsParts {
+  readonly store: ModelStore
+  readonly file: StateFile
+  readonly roots: RootsFile
+  /** The trust root that this agent was given by hand. */
+  readonly anchor: Envelope
+  readonly verify: VerifySignature
+  readonly serving: Serving
+  readonly transfer: Pick<Transfer, 'fetch'>
+  readonly link: Pick<Link, 'publish'>
+  readonly clock: Clock
+  /** Milliseconds of a monotonic clock. */
+  readonly monotonicMs: () => number
+  /** Resolves after `ms`, or when the signal aborts. */
+  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>
+  /** 0 ≤ x < 1, for jitter. */
+  readonly random: () => number
+  readonly raise: (alarm: Raised) => void
+  /** Mistakes, and failures that nobody answers for: for the log. */
+  readonly onFailure: (cause: unknown) => void
+  /** A technician wants `reported` now. */
+  readonly report?: () => void
+  readonly resend?: (fromSequence: number) => Promise<Result<string>>
+}
+
+export interface ModelsOptions extends WorkOptions {
+  readonly site: string
+  readonly agent: string
+}
+
+/** The part of `reported` that this room knows. */
+export type ReportedModels = Pick<Reported, 'desiredCounter' | 'rootVersion' | 'models'>
+
+export interface Models {
+  /** The payload of `desired`. Resolves when it is on disk and its effects have begun. Never rejects. */
+  readonly desired: (payload: Uint8Array) => Promise<void>
+  /** A message of `command/{commandId}`. Never rejects. */
+  readonly command: (message: ControlMessage) => Promise<void>
+  /** The link is up (again): what waits is tried, results that were not acknowledged are sent. */
+  readonly connected: () => void
+  readonly reportedModels: () => ReportedModels
+  /** The verified manifest of a digest on disk: its budget and references. */
+  readonly manifest: (model: string, sha256: string) => Promise<Result<Manifest, DeploymentReason>>
+  readonly onChange: (listener: () => void) => () => void
+  readonly stop: () => Promise<void>
+}
+
+/** Assignments and commands that wait for their turn; beyond, they are dropped: both come again. */
+const waitingMax = 64
+
+/**
+ * Resolves when every champion on disk was verified, loaded and serves, or is known not to; attempts that were
+ * interrupted go on beside. Throws `Failure` BAD_ROOT.
+ */
+export const startModels = async (parts: ModelsParts, options: ModelsOptions): Promise<Models> => {
+  const { store, file, verify, serving, link, clock, raise, onFailure } = parts
+  const listeners = new Set<() => void>()
+  const trust = await openTrust(parts)
+  const sessions = createSessions(serving, onFailure)
+  const work = createWork({ ...parts, sessions, trust: () => ({ chain: trust.chain(), verify }) }, options)
+
+  const sender = createResultSender(link, (result) => {
+    if (!room.state().commands.known.some((record) => record.result === result)) return
+    void room
+      .exclusively(() =>
+        room.transact([], (state) => ({ ...state, commands: deliver(state.commands, result) })),
+      )
+      .catch(onFailure)
+  })
+  let said = emptyAgentState.commands
+  const changed = (state: AgentState): void => {
+    // Results leave only after they were written down.
+    const before = new Set(said.known.map(({ result }) => result))
+    for (const { result } of state.commands.known) if (!before.has(result)) sender.say(result)
+    said = state.commands
+    for (const listener of listeners) listener()
+  }
+
+  const initial = await readState()
+  said = initial.commands
+  const room = createMachineRoom({ ...parts, sessions, work, now: clock.now, onChange: changed }, initial)
+  const assign = createAssignments({ room, store, trust, raise }, { ...options, clock, verify })
+  const commands = createCommands(
+    { ...parts, room, trust, say: sender.say, report: parts.report ?? notify },
+    { ...options, verify },
+  )
+
+  async function readState(): Promise<AgentState> {
+    const stored = await file.read()
+    if (stored.kind === 'state') return stored.state
+    const rebuilt = await rebuildState({ store, chain: trust.chain(), verify })
+    const found = Object.keys(rebuilt.models).length
+    if (stored.kind === 'corrupt' || found > 0) {
+      const detail = `the state was ${stored.kind === 'corrupt' ? 'unreadable' : 'gone'}; ${found} models were found on disk`
+      const evidence = { code: 'STATE_LOST', detail }
+      raise({ model: null, version: null, kind: 'storage', level: 'act', value: null, limit: null, evidence })
+      await file.write(rebuilt).catch(onFailure)
+    }
+    return rebuilt
+  }
+  function notify(): void {
+    for (const listener of listeners) listener()
+  }
+
+  let waiting = 0
+  const inTurn = async (task: () => Promise<void>): Promise<void> => {
+    if (waiting >= waitingMax)
+      return onFailure(new Failure('OVERLOADED', 'too many messages wait for their turn'))
+    waiting += 1
+    try {
+      await room.exclusively(task)
+    } catch (cause) {
+      onFailure(cause)
+    } finally {
+      waiting -= 1
+    }
+  }
+
+  await room.resume()
+  await room.exclusively(commands.resume)
+  for (const { result, delivered } of room.state().commands.known) if (!delivered) sender.say(result)
+  const { models } = room.state()
+  await store.prune(Object.values(models).flatMap(neededDigests)).catch(onFailure)
+
+  return {
+    desired: (payload) => inTurn(() => assign(payload)),
+    command: (message) => inTurn(() => commands.command(message)),
+    connected: () => {
+      sender.flush()
+      void inTurn(() =>
+        room.transact(Object.keys(room.state().models).map((model) => [model, { kind: 'connected' }])),
+      )
+    },
+    reportedModels: () => {
+      const state = room.state()
+      return {
+        desiredCounter: state.desiredCounter,
+        rootVersion: trust.current().version,
+        models: Object.fromEntries(
+          Object.entries(state.models).map(([name, model]) => [name, toReportedModel(model)]),
+        ),
+      }
+    },
+    manifest: trust.openInstalled,
+    onChange: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    stop: async () => {
+      await room.stop()
+      await sender.idle()
+    },
+  }
+}

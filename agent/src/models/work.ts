@@ -1,0 +1,166 @@
+/**
+ * The work that the deployment machine asks for, and how each piece of it ends: bring the bytes, verify them, warm the
+ * model up, watch it, restore a champion. Whatever goes wrong is an answer; only our own mistakes are thrown.
+ */
+
+import type { Manifest } from '@imlma/protocol/manifest'
+import { accept, refuse, type Result } from '@imlma/protocol/result'
+import { deploymentReasons, type DeploymentReason, type InstalledVersion } from '@imlma/protocol/wire'
+import type { DeploymentEvent, Effect } from './deployment-state.ts'
+import { openInstalled, type InstalledTerms } from './installed.ts'
+import { watchProbation, type ProbationOptions } from './probation.ts'
+import type { Serving, Session } from './serving.ts'
+import type { Sessions } from './sessions.ts'
+import type { ModelStore } from './store.ts'
+import type { Transfer, Wanted } from './transfer.ts'
+import { proveGolden, proveLatency, type WarmOptions } from './warm.ts'
+
+export type WorkEffect = Extract<Effect, { kind: 'fetch' | 'verify' | 'warm' | 'watch' | 'restore' }>
+
+export interface WorkParts {
+  readonly store: ModelStore
+  readonly transfer: Pick<Transfer, 'fetch'>
+  readonly serving: Pick<Serving, 'onRun'>
+  readonly sessions: Sessions
+  readonly trust: () => Omit<InstalledTerms, 'store'>
+  /** Milliseconds of a monotonic clock. */
+  readonly monotonicMs: () => number
+  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>
+  readonly random: () => number
+}
+
+export interface WorkOptions extends WarmOptions, ProbationOptions {
+  /** Milliseconds before the second round of a fetch; doubles with every further one. */
+  readonly fetchRoundDelayMs?: number
+}
+
+type Outcome = Result<void, DeploymentReason>
+
+/** Does the work and answers it. The signal ends it early; its answer is then late and changes nothing. */
+export const createWork = (parts: WorkParts, options: WorkOptions = {}) => {
+  const { store, transfer, sessions, trust, monotonicMs, wait, random } = parts
+  const { fetchRoundDelayMs = 2_000 } = options
+
+  const manifestOf = (model: string, sha256: string): Promise<Result<Manifest, DeploymentReason>> =>
+    openInstalled({ ...trust(), store }, model, sha256)
+
+  const fetch = async (
+    model: string,
+    sha256: string,
+    round: number,
+    signal: AbortSignal,
+  ): Promise<Outcome> => {
+    if (round > 0) await wait(fetchRoundDelayMs * 2 ** (round - 1) * (0.5 + random() / 2), signal)
+    const manifest = await manifestOf(model, sha256)
+    if (!manifest.ok) return manifest
+    // A repair whose manifest alone was damaged finds its bytes here.
+    if ((await store.verify(sha256)).ok) return accept(undefined)
+    const wanted = { sha256, bytes: manifest.value.artifact.bytes }
+    const brought = await bring(wanted, signal)
+    if (!brought.ok || !brought.value.resumed) return brought.ok ? accept(undefined) : brought
+    // What was half there before a power cut may be torn at its end: a resumed file that is wrong is brought once more.
+    const admitted = await store.admit(sha256)
+    if (admitted.ok || admitted.refusal.code !== 'BAD_DIGEST') return accept(undefined)
+    const again = await bring(wanted, signal)
+    return again.ok ? accept(undefined) : again
+  }
+
+  const bring = async (
+    { sha256, bytes }: Wanted,
+    signal: AbortSignal,
+  ): Promise<Result<{ resumed: boolean }, DeploymentReason>> => {
+    const file = await store.openPartial(sha256, bytes)
+    if (!file.ok) return file
+    const resumed = file.value.bytes() > 0
+    try {
+      const brought = await transfer.fetch({ sha256, bytes }, file.value, signal)
+      return brought.ok ? accept({ resumed }) : brought
+    } finally {
+      await file.value.close()
+    }
+  }
+
+  const verify = async (model: string, sha256: string): Promise<Outcome> => {
+    const artifact = await store.admit(sha256)
+    if (!artifact.ok) return missingIsMismatch(artifact.refusal)
+    const manifest = await manifestOf(model, sha256)
+    return manifest.ok ? accept(undefined) : manifest
+  }
+
+  /** Hashes again, loads by path, and holds the outputs against the golden vectors. */
+  const prove = async (
+    model: string,
+    { version, sha256 }: InstalledVersion,
+  ): Promise<Result<{ session: Session; manifest: Manifest }, DeploymentReason>> => {
+    const manifest = await manifestOf(model, sha256)
+    if (!manifest.ok) return manifest
+    const path = await store.verify(sha256)
+    if (!path.ok) return missingIsMismatch(path.refusal)
+    const session = await sessions.load(path.value, { model, version, sha256 }, manifest.value.contract)
+    const golden = await proveGolden(session, manifest.value)
+    return golden.ok ? accept({ session, manifest: manifest.value }) : golden
+  }
+
+  const warm = async (model: string, candidate: InstalledVersion, timed: boolean): Promise<Outcome> => {
+    const proven = await prove(model, candidate)
+    if (!proven.ok) return proven
+    if (!timed) return accept(undefined)
+    return proveLatency(proven.value.session, proven.value.manifest, monotonicMs, options)
+  }
+
+  const outcomeOf = (model: string, effect: WorkEffect, signal: AbortSignal): Promise<Outcome> => {
+    const { candidate } = effect
+    switch (effect.kind) {
+      case 'fetch':
+        return fetch(model, candidate.sha256, effect.round, signal)
+      case 'verify':
+        return verify(model, candidate.sha256)
+      case 'warm':
+        return warm(model, candidate, effect.timed)
+      case 'watch':
+        return watchProbation(parts, { model, sha256: candidate.sha256 }, signal, options)
+      case 'restore':
+        return prove(model, candidate).then((proven) => (proven.ok ? accept(undefined) : proven))
+    }
+  }
+
+  return async (model: string, effect: WorkEffect, signal: AbortSignal): Promise<DeploymentEvent> => {
+    const startedAt = monotonicMs()
+    const outcome = await outcomeOf(model, effect, signal).catch((cause: unknown) => toOutcome(cause, effect))
+    return toAnswer(effect, outcome, Math.max(0, monotonicMs() - startedAt))
+  }
+}
+
+const toAnswer = (effect: WorkEffect, outcome: Outcome, durationMs: number): DeploymentEvent => {
+  if (effect.kind === 'restore') {
+    const { sha256 } = effect.candidate
+    if (outcome.ok) return { kind: 'restored', sha256 }
+    return { kind: 'unrestored', sha256, reason: outcome.refusal.code, detail: outcome.refusal.message }
+  }
+  const { attempt } = effect
+  if (!outcome.ok) {
+    return { kind: 'failed', attempt, reason: outcome.refusal.code, detail: outcome.refusal.message }
+  }
+  if (effect.kind === 'watch') return { kind: 'healthy', attempt }
+  const done = { fetch: 'fetched', verify: 'verified', warm: 'warmed' } as const
+  return { kind: done[effect.kind], attempt, durationMs }
+}
+
+/** A failure of the world in the machine's words: its own code where the machine knows it. */
+const toOutcome = (cause: unknown, { kind }: WorkEffect): Outcome => {
+  // Of the world are our own failures and the operating system's, which carry a code. The rest is a mistake of ours.
+  if (!(cause instanceof Error) || !('code' in cause)) throw cause
+  const { code } = cause
+  const known = deploymentReasons.find((reason) => reason === code)
+  const otherwise = kind === 'fetch' || kind === 'verify' ? 'FETCH_FAILED' : 'LOAD_FAILED'
+  return refuse(known ?? otherwise, cause.message)
+}
+
+/** What should be there and is not is damaged like what is there and wrong. */
+const missingIsMismatch = ({
+  code,
+  message,
+}: {
+  readonly code: 'NOT_ON_DISK' | 'DIGEST_MISMATCH' | 'BAD_DIGEST'
+  readonly message: string
+}): Outcome & { readonly ok: false } => refuse(code === 'NOT_ON_DISK' ? 'DIGEST_MISMATCH' : code, message)
