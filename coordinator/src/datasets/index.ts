@@ -1,4 +1,12 @@
-/** Frozen snapshots and the parts of a window. */
+/** Readings selected for a training, frozen snapshots, and the parts of a window. */
+export { freezeDataset, type DatasetParts, type FrozenDataset } from './freeze.fs.ts'
+export {
+  selectReadings,
+  type Selected,
+  type Selection,
+  type SelectionRefusal,
+  type SeriesQuality,
+} from './select.ts'
 export { freezeSnapshot, openSnapshot, type FrozenSnapshot } from './snapshot.fs.ts'
 export { type Provenance, type SnapshotContent, type SnapshotSeries } from './snapshot.ts'
 export { planWindow, splitTraining, type TimeRange, type TrainingSplit, type WindowPlan } from './split.ts'
