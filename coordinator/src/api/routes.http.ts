@@ -2,6 +2,7 @@
 
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { bodyLimit } from 'hono/body-limit'
+import { HTTPException } from 'hono/http-exception'
 import { secureHeaders } from 'hono/secure-headers'
 import type { Hono } from 'hono'
 import { limits } from '@imlma/protocol/limits'
@@ -36,6 +37,13 @@ export const createApp = ({ control, assets, onError }: AppParts, options: AppOp
   const metrics = createMetrics(control)
 
   app.onError((error, c) => {
+    if (error instanceof HTTPException && error.status < 500) {
+      return problem(c, 400, {
+        code: 'MALFORMED',
+        message: error.message,
+        hint: 'the body must be JSON in UTF-8',
+      })
+    }
     onError?.(error)
     return failureProblem(c, error)
   })

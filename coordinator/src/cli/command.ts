@@ -52,6 +52,8 @@ export interface Context {
 export interface Technician {
   readonly create: (path: string, name: string) => Promise<KeyFile>
   readonly read: (path: string) => Promise<KeyFile>
+  /** Removes a key that nobody trusts yet. */
+  readonly discard: (path: string) => Promise<void>
   readonly sign: (
     keyPath: string,
     order: Order,

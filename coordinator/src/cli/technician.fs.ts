@@ -1,6 +1,7 @@
 /** A technician's key on this machine: made, read, enrolled in the trust root, used to sign an order. */
 
 import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { addTechnician } from '../trust/add-technician.fs.ts'
 import { sealCommand, toCommand } from '../trust/command.ts'
@@ -15,6 +16,7 @@ export const createTechnician = (): Technician => ({
     return key
   },
   read: readKeyFile,
+  discard: (path) => rm(path, { force: true }),
   enrol: (dataDir, key) => addTechnician(join(dataDir, 'trust'), key),
   sign: async (keyPath, order) => {
     const key = await readKeyFile(keyPath)

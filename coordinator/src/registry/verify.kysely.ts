@@ -1,7 +1,7 @@
 /**
  * Is the registry still what was written? The chain is recomputed from the first event on, its end is held against
  * the head outside of the database, the projections against a replay, and the guards against the migrations.
- * Cost: about 20 µs an event, in pages, so that the rest of the process gets its turns.
+ * Cost: about 40 µs an event, in pages, so that the rest of the process gets its turns.
  */
 
 import { sql, type Kysely } from 'kysely'

@@ -50,10 +50,10 @@ const versionRecords = async (
     .where('model', '=', model)
     .orderBy('agent')
     .execute()
+  const byVersion = Map.groupBy(deployments, ({ version }) => version)
   const runByName = new Map(runs.map((run) => [run.run, run]))
   return rows.flatMap((row) => {
     const run = runByName.get(row.run)
-    const own = deployments.filter(({ version }) => version === row.version)
-    return run === undefined ? [] : [toVersionRecord(row, run, own)]
+    return run === undefined ? [] : [toVersionRecord(row, run, byVersion.get(row.version) ?? [])]
   })
 }

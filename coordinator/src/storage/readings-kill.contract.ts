@@ -10,7 +10,7 @@ export const intervalMs = 900_000
 export const meters = 3
 
 /** Batch `seq` of an agent: two new values of each meter, and one that the batch before had already. */
-export const toBatch = (seq: number): ReadingBatch => ({
+const toBatch = (seq: number): ReadingBatch => ({
   v: 1,
   seq,
   sentAt: 0,

@@ -4,7 +4,7 @@
  */
 
 /** Series that one file can name: the block's key packs series and block into one integer that JavaScript can hold. */
-export const seriesMax = 1_048_576
+const seriesMax = 1_048_576
 
 /** Blocks of one series: 1,440 slots of a second each reach past the last date that JavaScript knows. */
 const blocksMax = 8_589_934_592

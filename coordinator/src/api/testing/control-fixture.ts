@@ -26,6 +26,8 @@ export interface ControlFixture extends Control {
   readonly advance: (readings: number, now: number) => void
   /** What was asked for, in order. */
   readonly asked: readonly string[]
+  /** How many listen at the moment. */
+  readonly watchers: () => number
 }
 
 export interface FixtureOptions {
@@ -94,6 +96,7 @@ export const createControlFixture = ({ now: startedAt, empty = false }: FixtureO
   return {
     tell,
     asked,
+    watchers: () => listeners.size,
     advance: (more, at) => {
       now = at
       readings += more

@@ -50,7 +50,8 @@ export const modelViewSchema = z
       unit: z.string(),
       register: z.string(),
       intervalMs: z.number().int().min(1),
-      contextLength: z.number().int().min(1),
+      /** Past values that a forecast needs; null before the first version decides it. */
+      contextLength: z.number().int().min(1).nullable(),
       /** Steps ahead. */
       horizon: z.number().int().min(1),
       learners: z.array(z.string()),

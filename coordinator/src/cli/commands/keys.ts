@@ -16,8 +16,14 @@ export const keysNewCommand: Command = {
     const path = typeof options.out === 'string' ? options.out : 'technician.key'
     const name = typeof options.name === 'string' ? options.name : 'technician'
     const key = await technician.create(path, name)
-    const enrolled = await technician.enrol(settings.dataDir, key)
-    if (!enrolled.ok) return enrolled
+    const enrolled = await technician.enrol(settings.dataDir, key).catch(async (error: unknown) => {
+      await technician.discard(path)
+      throw error
+    })
+    if (!enrolled.ok) {
+      await technician.discard(path)
+      return enrolled
+    }
     const { version, envelope } = enrolled.value
     const handed = envelope !== undefined && (await handOver(context, envelope))
     const text = [

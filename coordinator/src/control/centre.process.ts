@@ -1,0 +1,229 @@
+/**
+ * The control centre without its broker: registry, triggers, training, gate, rollout, fleet, API and page, put
+ * together in the order in which they need each other, and stopped in the reverse one.
+ */
+
+import { createReadStream } from 'node:fs'
+import { mkdir, stat } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { crc32 } from '@imlma/protocol/node'
+import { createApp } from '../api/routes.http.ts'
+import { isLoopback, startServer } from '../api/server.http.ts'
+import type { StoredArtifact } from '../api/control.ts'
+import { createBrokerClient } from '../broker/client.mqtt.ts'
+import { createAssets } from '../dashboard/assets.fs.ts'
+
+import { feedFleet } from '../fleet/fleet-feed.timer.ts'
+import { createFleetStore } from '../fleet/fleet-store.kysely.ts'
+import { createMergedLatency } from '../fleet/latency-merge.sketches.ts'
+import { createLiveFleet } from '../fleet/live-fleet.ts'
+import { hashRows } from '../gate/rows.crypto.ts'
+import type { Layout } from '../layout.ts'
+import type { ModelDefinition } from '../lifecycle/definition.ts'
+import { createEffects } from '../lifecycle/effects.ts'
+import { createJudge } from '../lifecycle/judge.ts'
+import { createLifecycle } from '../lifecycle/lifecycle.ts'
+import type { Log } from '../log.pino.ts'
+import { createHeadFile } from '../registry/head.fs.ts'
+import { openRegistry } from '../registry/registry.kysely.ts'
+import { createFleetWait } from '../rollout/fleet-wait.timer.ts'
+import { createRollout } from '../rollout/rollout.ts'
+import { createRolloutStore } from '../rollout/store.ts'
+import { createTransfer } from '../rollout/transfer.ts'
+import { createArtifactStore } from '../storage/artifacts.fs.ts'
+import { openDatabase } from '../storage/database.sqlite.ts'
+import type { ReadingsReader } from '../storage/readings.ts'
+import { createStateStore } from '../storage/states.kysely.ts'
+import { createTrainer } from '../training/trainer.fork.ts'
+import { createTriggerBook } from '../triggers/trigger-book.ts'
+import { establishTrust } from '../trust/establish.fs.ts'
+import { sealDesired, sealManifest } from '../trust/signer.ts'
+import { createControlView } from './control-view.ts'
+import { createFreeze } from './freeze.fs.ts'
+import { createSignedVersions } from './signed-versions.ts'
+import { listenToAgents } from './agent-facts.ts'
+import { every } from './every.timer.ts'
+
+export interface CentreOptions {
+  readonly layout: Layout
+  readonly site: string
+  readonly host: string
+  readonly port: number
+  readonly brokerUrl: string
+  readonly definitions: readonly ModelDefinition[]
+  readonly version: string
+}
+
+export interface Centre {
+  readonly url: string
+  readonly stop: () => Promise<void>
+}
+
+/** How often the triggers are looked at: the detection part of an update's delay. */
+const tickMs = 200
+/** How often a root that was left in the trust folder, and assignments that time alone changes, are looked for. */
+const reviewMs = 2_000
+
+export const startCentre = async (
+  { readings, log }: { readonly readings: ReadingsReader; readonly log: Log },
+  options: CentreOptions,
+): Promise<Centre> => {
+  const { layout, site, definitions, version: codeVersion } = options
+  const now = Date.now
+  const startedAt = now()
+  const onFailure = (error: unknown): void => log.error({ err: error }, 'something failed and is tried again')
+
+  await mkdir(layout.training, { recursive: true })
+  const db = openDatabase(layout.registry)
+  const registry = await openRegistry({ db, head: createHeadFile(layout.registryHead) })
+  const states = createStateStore(db)
+  const artifacts = await createArtifactStore(layout.artifacts)
+  const trust = await establishTrust(layout.trust, { now: now() })
+  const signed = await createSignedVersions(
+    { registry, artifacts },
+    definitions.map(({ name }) => name),
+  )
+
+  const client = createBrokerClient({ url: options.brokerUrl, clientId: `coordinator:${site}` })
+  const fleet = await createLiveFleet({
+    store: createFleetStore(db),
+    newLatency: createMergedLatency,
+    referenceOf: signed.referenceOf,
+    onListenerError: onFailure,
+  })
+  const rollout = await createRollout(
+    {
+      client,
+      fleet,
+      registry,
+      store: createRolloutStore(states, now),
+      seal: (_type, document) => sealDesired(document, trust.director),
+      envelope: signed.envelope,
+      roots: () => ({
+        version: trust.chain.current().version,
+        chain: trust.chain.envelopes().slice(1),
+      }),
+      waits: createFleetWait(),
+      now,
+      onFailure,
+    },
+    signed.champions(),
+    { site },
+  )
+  const transfer = createTransfer({ client, artifacts, crc32, isServable: signed.isServable, onFailure })
+
+  const book = createTriggerBook(states)
+  const lookAtTrigger = (definition: ModelDefinition, running: boolean) =>
+    book.look(definition, {
+      now: now(),
+      filled: readings.filled(site, definition.register, definition.intervalMs),
+      running,
+    })
+  const trainer = ({ training }: ModelDefinition) => createTrainer(training)
+  const definitionOf = (model: string) => definitions.find(({ name }) => name === model)
+  const lifecycle = await createLifecycle(
+    {
+      registry,
+      decideTrigger: async (definition) => {
+        const decision = await lookAtTrigger(definition, false)
+        return decision.fire ? decision.trigger : undefined
+      },
+      onStarted: async (model, trigger) => {
+        const definition = definitionOf(model)
+        if (definition !== undefined) await book.started(definition, trigger)
+      },
+      perform: createEffects({
+        registry,
+        artifacts,
+        freeze: createFreeze({ readings, artifacts, folder: layout.training }, { site }),
+        trainer,
+        judge: createJudge({ artifacts, evaluator: trainer, hashRows }),
+        seal: (_type, manifest) => sealManifest(manifest, trust.release),
+        rollout,
+        outputFolder: layout.training,
+        codeVersion,
+        now,
+      }),
+      newRunId: () => `run-${randomUUID().slice(0, 8)}`,
+      now,
+      onFailure,
+    },
+    definitions,
+  )
+
+  const control = createControlView(
+    {
+      registry,
+      fleet,
+      lifecycle,
+      readings,
+      definitions,
+      lookAtTrigger: (definition) =>
+        lookAtTrigger(definition, lifecycle.progress(definition.name).run !== null),
+      askForTraining: async (definition, reason) => {
+        await book.request(definition, 'manual', reason, now())
+        await lifecycle.tick()
+      },
+      acceptRoot: async (envelope) => {
+        const accepted = await trust.chain.accept(envelope)
+        if (accepted.ok) await rollout.review()
+        return accepted
+      },
+      openArtifact: (sha256) => openArtifact(artifacts.path, sha256),
+      contextLength: signed.contextLength,
+      health: () => ({
+        broker: { url: options.brokerUrl, connected: client.connected() },
+        problems: client.connected() ? [] : [`the broker ${options.brokerUrl} is not connected`],
+      }),
+      now,
+    },
+    { site, version: codeVersion, startedAt },
+  )
+  const app = createApp(
+    { control, assets: await createAssets(), onError: onFailure },
+    { version: codeVersion, loopbackOnly: isLoopback(options.host) },
+  )
+  const server = await startServer(app, options)
+
+  const endFleet = await feedFleet({ client, fleet, now, onFailure })
+  await listenToAgents({ client, fleet, registry, now, onFailure })
+  await client.subscribe('fetch', transfer.accept)
+  const endTicks = every(tickMs, lifecycle.tick, onFailure)
+  const endRefresh = every(1_000, control.refresh, onFailure)
+  const endReview = every(
+    reviewMs,
+    async () => {
+      await trust.chain.refresh()
+      await rollout.review()
+    },
+    onFailure,
+  )
+
+  return {
+    url: server.url,
+    stop: async () => {
+      await Promise.all([endTicks(), endRefresh(), endReview()])
+      await server.close()
+      await lifecycle.stop()
+      await rollout.stop()
+      await endFleet()
+      signed.close()
+      await client.close()
+      await registry.close()
+    },
+  }
+}
+
+const openArtifact = async (
+  pathOf: (sha256: string) => Promise<string | undefined>,
+  sha256: string,
+): Promise<StoredArtifact | undefined> => {
+  const path = await pathOf(sha256)
+  if (path === undefined) return undefined
+  const { size } = await stat(path)
+  return {
+    bytes: size,
+    stream: () => Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>,
+  }
+}

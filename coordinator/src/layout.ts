@@ -1,0 +1,19 @@
+/** Where things lie in a data directory. */
+
+export interface Layout {
+  readonly readings: string
+  readonly registry: string
+  readonly registryHead: string
+  readonly artifacts: string
+  readonly training: string
+  readonly trust: string
+}
+
+export const layoutOf = (dataDir: string): Layout => ({
+  readings: `${dataDir}/readings.db`,
+  registry: `${dataDir}/registry.db`,
+  registryHead: `${dataDir}/registry.head.json`,
+  artifacts: `${dataDir}/artifacts`,
+  training: `${dataDir}/training`,
+  trust: `${dataDir}/trust`,
+})

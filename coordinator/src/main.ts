@@ -1,0 +1,167 @@
+/**
+ * The control centre: chooses which part of it this process is, starts the parts in order and stops them in the
+ * reverse one. Says on standard output, and to the process that started it, when it is up and where.
+ */
+
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Failure } from '@imlma/protocol/result'
+import { createBrokerClient } from './broker/client.mqtt.ts'
+import { startCentre } from './control/centre.process.ts'
+import { createIngest, startEmbeddedIngest, subscribeIngest } from './ingest/index.ts'
+import { layoutOf, type Layout } from './layout.ts'
+import { readDefinitions } from './lifecycle/definition.fs.ts'
+import { lockPart } from './lock.sqlite.ts'
+import { createLog, type Log } from './log.pino.ts'
+import { parseSettings, type Settings } from './settings.commander.ts'
+import { createReadingsStore, openReadingsReader } from './storage/readings.sqlite.ts'
+import type { ReadingsReader } from './storage/readings.ts'
+
+type Stop = () => Promise<void> | void
+
+/** The broker part may still be making its file when control starts beside it. */
+const readingsWaitMsMax = 60_000
+
+const packageFile = new URL('../package.json', import.meta.url)
+const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }
+
+const say = (message: { event: string; [detail: string]: unknown }): void => {
+  process.stdout.write(`${JSON.stringify(message)}\n`)
+  if (process.connected) process.send?.(message)
+}
+
+/** What the parts have in common, and the list of what is to be stopped, last started first. */
+interface Start {
+  readonly settings: Settings
+  readonly layout: Layout
+  readonly log: Log
+  readonly stops: Stop[]
+}
+
+const startBroker = async ({ settings, layout, log, stops }: Start) => {
+  stops.unshift(lockPart(settings.dataDir, 'broker'))
+  const store = createReadingsStore(layout.readings)
+  stops.unshift(() => store.close())
+  const embedded = await startEmbeddedIngest(
+    {
+      store,
+      now: Date.now,
+      onFailure: (failure) => log.error({ err: failure }, 'readings cannot be stored'),
+      onQuarantine: (client, topic, code) => log.warn({ client, topic, code }, 'a publish was quarantined'),
+    },
+    { host: settings.host, port: settings.mqttPort, ...futureBound(settings) },
+  )
+  stops.unshift(embedded.close)
+  return { url: embedded.broker.url, readings: store }
+}
+
+/** Readings behind an outside broker: ingest is one of its subscribers, in the process that controls. */
+const startSubscriber = async ({ settings, layout, log, stops }: Start, brokerUrl: string) => {
+  stops.unshift(lockPart(settings.dataDir, 'broker'))
+  const store = createReadingsStore(layout.readings)
+  stops.unshift(() => store.close())
+  const client = createBrokerClient({ url: brokerUrl, clientId: `coordinator:${settings.site}-ingest` })
+  stops.unshift(client.close)
+  const ingest = createIngest(
+    {
+      store,
+      now: Date.now,
+      publishAck: (agent, payload) => client.publish('ack', agent, payload),
+      onFailure: (failure) => log.error({ err: failure }, 'readings cannot be stored'),
+    },
+    futureBound(settings),
+  )
+  ingest.start()
+  stops.unshift(ingest.stop)
+  await subscribeIngest(client, ingest)
+  return store
+}
+
+const futureBound = ({ clock }: Settings) => (clock === 'simulated' ? { futureMsMax: Infinity } : {})
+
+/** Waits for the broker part to make its store. */
+const awaitReadings = async (path: string): Promise<ReadingsReader> => {
+  const givenUpAt = Date.now() + readingsWaitMsMax
+  for (;;) {
+    try {
+      return openReadingsReader(path)
+    } catch (error) {
+      if (!(error instanceof Failure && error.retryable) || Date.now() > givenUpAt) throw error
+      await pause(200)
+    }
+  }
+}
+
+const startControl = async (start: Start, brokerUrl: string, readings: ReadingsReader) => {
+  const { settings, layout, log, stops } = start
+  stops.unshift(lockPart(settings.dataDir, 'control'))
+  const centre = await startCentre(
+    { readings, log },
+    {
+      layout,
+      site: settings.site,
+      host: settings.host,
+      port: settings.port,
+      brokerUrl,
+      definitions: settings.models === undefined ? [] : await readDefinitions(settings.models),
+      version,
+    },
+  )
+  stops.unshift(centre.stop)
+  return centre.url
+}
+
+const startParts = async (start: Start): Promise<{ api?: string; broker: string }> => {
+  const { settings, layout, stops } = start
+  if (settings.part === 'broker') return { broker: (await startBroker(start)).url }
+  if (settings.part === 'all' && settings.broker === undefined) {
+    const { url, readings } = await startBroker(start)
+    return { api: await startControl(start, url, readings), broker: url }
+  }
+  const broker = settings.broker ?? `mqtt://${settings.host}:${settings.mqttPort}`
+  if (settings.part === 'all') {
+    return { api: await startControl(start, broker, await startSubscriber(start, broker)), broker }
+  }
+  const readings = await awaitReadings(layout.readings)
+  stops.unshift(() => readings.close())
+  return { api: await startControl(start, broker, readings), broker }
+}
+
+const settings = parseSettings(process.argv, version)
+const log = createLog(settings.part, settings.log)
+const start: Start = { settings, layout: layoutOf(settings.dataDir), log, stops: [] }
+
+const stopAll = async (): Promise<void> => {
+  for (const stop of start.stops.splice(0)) {
+    await Promise.resolve(stop()).catch((error: unknown) => log.error({ err: error }, 'a part did not stop'))
+  }
+}
+
+const asked = Promise.race([
+  once(process, 'SIGTERM'),
+  once(process, 'SIGINT'),
+  // The process that started us is gone: nobody would ever stop us.
+  ...(process.connected ? [once(process, 'disconnect')] : []),
+])
+
+try {
+  const addresses = await startParts(start)
+  say({ event: 'up', part: settings.part, site: settings.site, ...addresses })
+  await asked
+} catch (error) {
+  const known = error instanceof Failure
+  const { message } = error as Error
+  log.fatal({ err: error }, message)
+  process.stderr.write(`${known ? `${error.code}: ` : ''}${message}\n`)
+  if (known && error.hint !== undefined) process.stderr.write(`  ${error.hint}\n`)
+  say({
+    event: 'failed',
+    code: known ? error.code : 'UNEXPECTED',
+    message,
+    hint: known ? error.hint : undefined,
+  })
+  process.exitCode = 1
+}
+await stopAll()
+if (process.connected) process.disconnect()

@@ -1,0 +1,81 @@
+/** The command line of the coordinator. */
+
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { isName } from '@imlma/protocol/wire'
+
+export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+/** Which part of the control centre this process is: `broker` takes readings in, `control` does everything else. */
+export type Part = 'all' | 'broker' | 'control'
+
+export interface Settings {
+  readonly part: Part
+  readonly dataDir: string
+  readonly site: string
+  readonly host: string
+  /** HTTP: API and page. */
+  readonly port: number
+  readonly mqttPort: number
+  /** An outside broker, or the `broker` part in another process. */
+  readonly broker?: string
+  readonly models?: string
+  /** `simulated`: readings may carry times ahead of this machine's clock. */
+  readonly clock: 'real' | 'simulated'
+  readonly log: LogLevel
+}
+
+/** `argv` as of `process.argv`. Ends the process on `--help`, `--version` and on what it does not understand. */
+export const parseSettings = (argv: readonly string[], version: string): Settings => {
+  let settings: Settings | undefined
+  const program = new Command('imlma-coordinator')
+    .description('The control centre: takes readings in, retrains, decides, signs and rolls versions out.')
+    .version(version)
+    .addHelpText('after', examples)
+  const take = (part: Part) => (options: Omit<Settings, 'part'>) => {
+    settings = { part, ...options }
+  }
+  const everywhere = (command: Command): Command =>
+    command
+      .option('--data-dir <dir>', 'where all state lies', './imlma-coordinator')
+      .option('--site <name>', 'name of the site', toName, 'demo')
+      .option('--host <address>', 'address to listen on', '127.0.0.1')
+      .option('--port <number>', 'port of API and page; 0 takes a free one', toPort, 4_600)
+      .option('--mqtt-port <number>', 'port of the embedded broker; 0 takes a free one', toPort, 1_883)
+      .option('--broker <url>', 'use this broker instead of the embedded one')
+      .option('--models <file>', 'JSON file with the definitions of the models')
+      .addOption(
+        new Option('--clock <kind>', 'simulated: readings may lie ahead of our clock')
+          .choices(['real', 'simulated'])
+          .default('real'),
+      )
+      .addOption(new Option('--log <level>', 'what is logged').choices(logLevels).default('info'))
+  everywhere(program).action(take('all'))
+  everywhere(
+    program.command('broker').description('only the embedded broker and the store of readings'),
+  ).action(take('broker'))
+  everywhere(
+    program.command('control').description('everything else, beside a broker part or an outside broker'),
+  ).action(take('control'))
+  // Options before a sub-command would silently belong to the program and be lost.
+  program.enablePositionalOptions().parse([...argv])
+  if (settings === undefined) throw new Error('commander runs one action or ends the process')
+  return settings
+}
+
+const examples = `
+Examples:
+  imlma-coordinator --data-dir site-a --models models.json
+  imlma-coordinator broker --data-dir site-a                     (two processes: readings and commands
+  imlma-coordinator control --data-dir site-a --models models.json   flow while control is restarted)`
+
+const toName = (text: string): string => {
+  if (!isName(text)) throw new InvalidArgumentError('Letters, digits, _ and -; at most 64.')
+  return text
+}
+
+const toPort = (text: string): number => {
+  const port = Number(text)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError('0 to 65535.')
+  return port
+}
