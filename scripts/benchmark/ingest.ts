@@ -57,7 +57,7 @@ const counted = {
   },
 }
 const { broker, ingest, close } = await startEmbeddedIngest({ store: counted, now: Date.now }, { port: 0 })
-const load = fork(join(import.meta.dirname, 'ingest', 'publishers.ts'), [
+const load = fork(new URL(import.meta.resolve('./ingest/publishers.ts')), [
   broker.url,
   options.shape,
   options.publishers,
