@@ -100,9 +100,10 @@ export const createForwarder = (
   const onAck = (payload: Uint8Array): void => {
     const ack = parseJsonMessage(ackSchema, payload, limits.jsonBytesMax)
     if (!ack.ok) return
-    const { renumbered } = outbox.acknowledge(ack.value.seq)
+    // New numbers begin above everything sent: to the window they are an acknowledgement of all of it.
+    outbox.acknowledge(ack.value.seq)
     const acknowledged = outbox.acknowledged()
-    if (renumbered || sending === undefined || acknowledged === undefined) beginAgain()
+    if (sending === undefined || acknowledged === undefined) beginAgain()
     else if (acknowledged > sending.acknowledged) sending = afterAck(sending, acknowledged, clock())
     wake()
   }

@@ -15,7 +15,7 @@ export interface ForwarderQueue {
     readonly batchesMax: number
     readonly bytesMax: number
   }) => readonly { readonly seq: number; readonly packet: Uint8Array }[]
-  readonly acknowledge: (seq: number) => { readonly renumbered: boolean }
+  readonly acknowledge: (seq: number) => unknown
   readonly acknowledged: () => number | undefined
 }
 

@@ -1,4 +1,14 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -74,6 +84,15 @@ describe('the file of readings', () => {
       () => {
         fill()
         truncateSync(join(folder, 'readings.db'), 40_960)
+      },
+    ],
+    [
+      'has a page of something else in its middle',
+      () => {
+        fill()
+        const file = openSync(join(folder, 'readings.db'), 'r+')
+        writeSync(file, Buffer.alloc(4_096, 0xa5), 0, 4_096, 8 * 4_096)
+        closeSync(file)
       },
     ],
     [

@@ -63,7 +63,7 @@ export interface Backlog {
 
 export interface Acknowledgement {
   readonly removed: number
-  /** The held batches have new sequences: whoever sends must begin again with the oldest. */
+  /** The held batches have new sequences, all above those that they had. */
   readonly renumbered: boolean
 }
 

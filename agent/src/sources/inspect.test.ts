@@ -49,7 +49,7 @@ describe('a file of readings', () => {
     ['epoch milliseconds', '1714564800000', '1714566600000', '1714568400000'],
     ['quoted', '"2024-05-01 12:00"', '"2024-05-01 12:30"', '"2024-05-01 13:00"'],
   ])('is read with times %s', async (_, ...times) => {
-    const file = await accepted(three(...(times as [string, string, string])))
+    const file = await accepted(three(...times))
     expect([file.intervalMs, file.time.name]).toEqual([1_800_000, 'when'])
     expect([file.firstAt, file.lastAt].map((at) => new Date(at).toISOString())).toEqual([
       '2024-05-01T12:00:00.000Z',
@@ -69,7 +69,7 @@ describe('a file of readings', () => {
   })
 
   test('a month first is told from a day first by the steps that it makes', async () => {
-    const days = Array.from({ length: 11 }, (_, i) => `${String(i + 1).padStart(2, '0')}`)
+    const days = Array.from({ length: 11 }, (_, i) => String(i + 1).padStart(2, '0'))
     const american = `t,load\n${days.map((day) => `01/${day}/2024 00:00,1`).join('\n')}\n`
     const european = `t,load\n${days.map((day) => `${day}/01/2024 00:00,1`).join('\n')}\n`
     for (const text of [american, european]) {

@@ -102,7 +102,6 @@ export const createPacedSource = (parts: PacedSourceParts, options: PacedSourceO
         const isLive = at >= liveFrom
         if (mustWait(sink.backlog(), isLive, pace)) {
           state = 'held back'
-          eventClock.hold()
           await clock.wait(tickMs, signal)
           eventClock.hold()
           continue
