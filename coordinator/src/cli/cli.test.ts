@@ -17,6 +17,10 @@ import {
   toTopic,
   type CommandResult,
 } from '@imlma/protocol/wire'
+import { commands } from './commands.ts'
+import { openContext } from './context.process.ts'
+import { runProgram } from './program.commander.ts'
+import type { Sources } from './settings.fs.ts'
 import { createApp } from '../api/routes.http.ts'
 import { startServer, type HttpServer } from '../api/server.http.ts'
 import { createControlFixture, type ControlFixture } from '../api/testing/control-fixture.ts'
@@ -30,6 +34,7 @@ const program = join(import.meta.dirname, 'main.ts')
 
 let folder: string
 let dataDir: string
+let keyPath: string
 let control: ControlFixture
 let server: HttpServer
 let environment: Record<string, string>
@@ -40,8 +45,19 @@ interface Ended {
   readonly err: string
 }
 
-/** The program as a process, with nothing of this one's environment but what it is given. */
+/** The program inside this process; `spawned` below proves that the file itself does the same. */
 const imlma = async (...words: string[]): Promise<Ended> => {
+  let out = ''
+  let err = ''
+  const open = (options: Sources['options']) =>
+    openContext({ folder, environment, options }, (line) => (err += `${line}\n`))
+  const terminal = { out: (text: string) => (out += text), err: (text: string) => (err += text) }
+  const code = await runProgram({ commands, open, terminal }, words)
+  return { code, out, err }
+}
+
+/** The program as a process, with nothing of this one's environment but what it is given. */
+const spawned = async (...words: string[]): Promise<Ended> => {
   try {
     const { stdout, stderr } = await run(process.execPath, [program, ...words], {
       cwd: folder,
@@ -57,6 +73,7 @@ const imlma = async (...words: string[]): Promise<Ended> => {
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'imlma-cli-'))
   dataDir = join(folder, 'state')
+  keyPath = join(folder, 'nguyen.key')
   await mkdir(dataDir)
   await establishTrust(join(dataDir, 'trust'), { now: Date.now() })
   control = createControlFixture({ now: Date.now() })
@@ -127,6 +144,19 @@ describe('ending badly', () => {
   })
 })
 
+test('the program itself does the same, with the exit code of the command', async () => {
+  expect(await spawned('status')).toMatchObject({
+    code: 0,
+    err: '',
+    out: expect.stringContaining('site        demo'),
+  })
+  expect(await spawned('versions', 'nope')).toMatchObject({
+    code: 1,
+    out: '',
+    err: expect.stringMatching(/^UNKNOWN_MODEL: /),
+  })
+})
+
 test('every command explains itself with an example', async () => {
   for (const words of [['status'], ['rollback'], ['keys', 'new'], ['audit', 'verify']]) {
     const { code, out } = await imlma(...words, '--help')
@@ -188,26 +218,28 @@ describe('a technician', () => {
   })
 
   test('gets a key that only its owner can read and that the next trust root names', async () => {
-    const { code, out } = await imlma('keys', 'new', '--out', 'nguyen.key', '--name', 'A. Nguyen', '--json')
+    const { code, out } = await imlma('keys', 'new', '--out', keyPath, '--name', 'A. Nguyen', '--json')
     expect(code).toBe(0)
     const { keyid, rootVersion } = JSON.parse(out) as { keyid: string; rootVersion: number }
     expect(rootVersion).toBe(2)
-    expect((await stat(join(folder, 'nguyen.key'))).mode & 0o777).toBe(0o600)
+    expect((await stat(keyPath)).mode & 0o777).toBe(0o600)
     const envelope = envelopeSchema.parse(
       JSON.parse(await readFile(join(dataDir, 'trust', 'roots', '2.json'), 'utf8')),
     )
     root = JSON.parse(atob(envelope.payload)) as TrustRoot
     expect(root.roles.technician.keyids).toEqual([keyid])
-    const shown = await imlma('keys', 'show', 'nguyen.key')
+    const shown = await imlma('keys', 'show', keyPath)
     expect(shown.out).toContain(keyid)
-    const { secret } = JSON.parse(await readFile(join(folder, 'nguyen.key'), 'utf8')) as { secret: string }
+    const { secret } = JSON.parse(await readFile(keyPath, 'utf8')) as { secret: string }
     expect(shown.out).not.toContain(secret)
     // A key is never overwritten, and a key that could not be enrolled does not stay behind.
-    expect(await imlma('keys', 'new', '--out', 'nguyen.key')).toMatchObject({
+    expect(await imlma('keys', 'new', '--out', keyPath)).toMatchObject({
       code: 1,
       err: expect.stringMatching(/^KEY_EXISTS/),
     })
-    expect((await imlma('keys', 'new', '--out', 'other.key', '--data-dir', 'nowhere')).code).toBe(1)
+    expect(
+      (await imlma('keys', 'new', '--out', join(folder, 'other.key'), '--data-dir', 'nowhere')).code,
+    ).toBe(1)
     await expect(stat(join(folder, 'other.key'))).rejects.toThrow('ENOENT')
   })
 
@@ -271,7 +303,7 @@ describe('a technician', () => {
   }
 
   const rollback = (...words: string[]) =>
-    imlma('rollback', '--model', 'm', '--key', 'nguyen.key', '--reason', 'too low', ...words)
+    imlma('rollback', '--model', 'm', '--key', keyPath, '--reason', 'too low', ...words)
 
   test('rolls an agent back with nothing but the broker running', async () => {
     environment['IMLMA_URL'] = 'http://127.0.0.1:1'

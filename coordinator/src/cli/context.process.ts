@@ -1,0 +1,17 @@
+/** What a command works with, out of options, environment and folder. What is heavy is loaded when it is needed. */
+
+import { createApiClient } from './client.http.ts'
+import type { Context } from './command.ts'
+import { readSettings, type Sources } from './settings.fs.ts'
+
+export const openContext = async (sources: Sources, say: (line: string) => void): Promise<Context> => {
+  const settings = await readSettings(sources)
+  return {
+    settings,
+    say,
+    client: createApiClient(settings.url),
+    sendCommand: async (sending) => (await import('./sender.mqtt.ts')).sendCommand(settings.broker, sending),
+    verifyLocally: async (dataDir) => (await import('./audit.fs.ts')).verifyLocally(dataDir),
+    technician: (await import('./technician.fs.ts')).createTechnician(),
+  }
+}
