@@ -65,6 +65,7 @@ describe('publishing', () => {
     [technician, `${own}/result/c-1`, 'FOREIGN_TOPIC'],
     [identify('gw-1'), `${own}/readings`, 'accepted'],
     [identify('gw-1'), `${own}/ack`, 'FOREIGN_TOPIC'],
+    [identify('_all'), 'imlma/v1/demo/_all/readings', 'FOREIGN_TOPIC'],
   ])('%o to %s is %s', (identity, topic, expected) => {
     expect(codeOf(identity, topic)).toBe(expected)
   })

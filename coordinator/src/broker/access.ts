@@ -74,7 +74,8 @@ const maySpeak = (identity: Identity, topic: Topic): boolean => {
     case 'coordinator':
       return from === 'coordinator'
     case 'technician':
-      return from === 'technician' || (from === 'agent' && topic.agent === identity.name)
+      if (from === 'agent') return topic.agent === identity.name && topic.agent !== groupAgent
+      return from === 'technician'
   }
 }
 

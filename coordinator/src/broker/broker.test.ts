@@ -150,6 +150,33 @@ describe('the embedded broker', () => {
     await vi.waitFor(() => expect(heard).toEqual(['agent:demo:gw-1 later']))
   })
 
+  test('what waits for an agent is bounded, and an agent that is there is not', async () => {
+    const id = 'agent:demo:gw-1'
+    const address = { site: 'demo', agent: 'gw-1' }
+    const publish = async (from: number, to: number) => {
+      for (let n = from; n < to; n++) await broker.publish('ack', address, Buffer.from(String(n)))
+    }
+    const agent = await connectAs(id, { clean: false })
+    const heard: string[] = []
+    agent.on('message', (_topic, payload) => heard.push(payload.toString()))
+    await agent.subscribeAsync(`${own}/ack`, { qos: 1 })
+    for (let n = 0; n < 2_500; n += 500) {
+      await publish(n, n + 500)
+      await vi.waitFor(() => expect(heard).toHaveLength(n + 500))
+    }
+    await agent.endAsync()
+    await publish(0, 1_200)
+    const back = connect(broker.url, { clientId: id, protocolVersion: 4, clean: false, reconnectPeriod: 0 })
+    clients.push(back)
+    const later: string[] = []
+    back.on('message', (_topic, payload) => later.push(payload.toString()))
+    await vi.waitFor(() => expect(later).toHaveLength(1_000))
+    await publish(2_000, 2_001)
+    await vi.waitFor(() => expect(later.at(-1)).toBe('2000'))
+    expect(later).toHaveLength(1_001)
+    expect(back.connected).toBe(true)
+  })
+
   test('a taken port is named, with the option that changes it', async () => {
     await expect(createBrokerOn(broker.port)).rejects.toMatchObject({
       code: 'PORT_TAKEN',

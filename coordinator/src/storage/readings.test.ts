@@ -227,6 +227,10 @@ describe('the file of readings', () => {
     expect(reader.read(key, quarterHour, 2 * quarterHour).values[0]).toBe(7)
     reader.close()
     store.close()
+    // And when nobody writes any more.
+    const later = openReadingsReader(path)
+    expect(later.filled('demo', register, quarterHour)).toBe(1)
+    later.close()
   })
 
   test('forgets old batches once they are folded, and still knows them as duplicates', () => {
