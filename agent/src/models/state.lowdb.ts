@@ -12,12 +12,12 @@ import { agentStateSchema, type AgentState, type StateFile, type Stored } from '
 /** A file that cannot be read as a state is moved to `<path>.corrupt`, replacing an older one. */
 export const openState = async (path: string): Promise<StateFile> => {
   await mkdir(dirname(path), { recursive: true })
-  const db = new Low<unknown>(durableJson(path), undefined)
+  const db = new Low<unknown>(durableJson(path), null)
 
   const read = async (): Promise<Stored> => {
     try {
       await db.read()
-      if (db.data === undefined) return { kind: 'none' }
+      if (db.data === null) return { kind: 'none' }
       return { kind: 'state', state: agentStateSchema.parse(db.data) }
     } catch (cause) {
       // A disk that cannot be read is not a corrupt file: moving it aside would lose a good state.

@@ -1,0 +1,196 @@
+/**
+ * One agent, put together and started in order; `stop` goes the same way back.
+ *
+ *   lock → readings → link (closed) → models restored → local API → forwarding → link open → forecasts → sources
+ *
+ * Models serve before anybody can ask, and listeners are there before the broker can speak. What fails on the way
+ * stops everything that was started before it.
+ */
+
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { protocolVersion, type Reported } from '@imlma/protocol/wire'
+import { createAlarms } from './alarms.ts'
+import { openAnchor } from './anchor.fs.ts'
+import type { AgentFigures } from './api/metrics.prom.ts'
+import { startApi } from './api/start.http.ts'
+import type { Configuration } from './configuration.ts'
+import { createForecasting, type Forecasting } from './forecasting.process.ts'
+import { createMqttLink } from './link/link.mqtt.ts'
+import type { Link } from './link/link.ts'
+import { lockFolder } from './lock.sqlite.ts'
+import type { Log } from './log.pino.ts'
+import { openModels } from './models.process.ts'
+import type { Backlog } from './outbox/outbox.ts'
+import { startReporting } from './reported.timer.ts'
+import type { Settings } from './settings.commander.ts'
+import { openSources, openStoring, startForwarding } from './storing.process.ts'
+
+export interface RunningAgent {
+  /** Of the local API. */
+  readonly url: string
+  readonly stop: () => Promise<void>
+}
+
+/** Throws `Failure` DATA_DIR_IN_USE, PORT_TAKEN, BAD_ROOT, BAD_BROKER_URL and what its rooms throw. */
+export const startAgent = async (
+  settings: Settings,
+  configuration: Configuration,
+  { log, agentVersion }: { readonly log: Log; readonly agentVersion: string },
+): Promise<RunningAgent> => {
+  const stops: (() => void | Promise<void>)[] = []
+  const stop = async (): Promise<void> => {
+    for (const each of stops.splice(0).toReversed()) {
+      await Promise.resolve()
+        .then(each)
+        .catch((cause: unknown) => log.error({ err: cause }, 'did not stop cleanly'))
+    }
+  }
+  try {
+    return { url: await start(settings, configuration, { log, agentVersion, stops }), stop }
+  } catch (cause) {
+    await stop()
+    throw cause
+  }
+}
+
+interface Starting {
+  readonly log: Log
+  readonly agentVersion: string
+  readonly stops: (() => void | Promise<void>)[]
+}
+
+const start = async (
+  settings: Settings,
+  configuration: Configuration,
+  { log, agentVersion, stops }: Starting,
+): Promise<string> => {
+  const { name: agent, site, dataDir } = settings
+  const bootId = randomUUID()
+  stops.push(lockFolder(dataDir))
+  const anchor = await openAnchor(join(dataDir, 'trust', 'first-root.json'), settings.root)
+  if (anchor === undefined) log.warn('no trust root: readings are sent, no model is accepted (give --root)')
+
+  const storing = openStoring(dataDir, configuration.outboxBytesMax, log)
+  stops.push(storing.close)
+  const { outbox, history } = storing
+
+  const link = createMqttLink(
+    {
+      now: Date.now,
+      random: Math.random,
+      onEnd: (cause) => log.info({ err: cause }, 'no connection to the broker'),
+    },
+    { site, agent, broker: settings.broker, presence: { bootId, agentVersion, capabilities } },
+  )
+  stops.push(link.close)
+  const alarms = createAlarms({
+    link,
+    now: Date.now,
+    newId: randomUUID,
+    onRaised: (alarm) => log.warn({ alarm }, 'alarm'),
+  })
+
+  const rooms = await openModels(join(dataDir, 'models'), link)
+  const forecasting = createForecasting(
+    { history, link, manifest: rooms.manifest, log },
+    { ...configuration, bootId },
+  )
+  stops.push(forecasting.stop)
+  const forwarder = startForwarding(outbox, link, log)
+  stops.push(forwarder.stop)
+
+  const reported = (): Reported => ({
+    v: protocolVersion,
+    bootId,
+    agentVersion,
+    at: Date.now(),
+    ...rooms.reportedModels(),
+    backlog: outbox.backlog(),
+  })
+  const reporting = startReporting({ link, read: reported })
+  stops.push(reporting.stop)
+  const reportNow = (): void => {
+    reporting.changed()
+    void forecasting.reportNow()
+  }
+
+  const parts = { alarms, log, serving: forecasting.models, forwarder, reportNow }
+  const models = anchor && (await rooms.start({ ...parts, anchor }, { site, agent }))
+  if (models !== undefined) stops.push(models.stop, models.onChange(reporting.changed))
+
+  const sources = await openSources(configuration.sources, outbox, log)
+  const { models: serving, forecasts, forecaster, monitor } = forecasting
+  const api = await startApi(
+    {
+      models: serving,
+      forecasts,
+      sink: outbox,
+      agentVersion,
+      onFailed: (cause) => log.error({ err: cause }, 'a request failed'),
+      figures: () => toFigures({ link, backlog: outbox.backlog(), forecasting }),
+      status: () => ({
+        name: agent,
+        site,
+        connected: link.connected(),
+        ...reported(),
+        forecasts: forecaster.counts(),
+        windows: monitor
+          .latest()
+          .map((window) => ({ ...window, latencySketch: undefined, inputs: undefined })),
+        sources: sources.map((source) => ({ name: source.name, state: source.state() })),
+      }),
+    },
+    settings,
+  )
+  stops.push(api.close)
+
+  if (models !== undefined) {
+    link.on('desired', ({ payload }) => void models.desired(payload))
+    link.on('command', (message) => void models.command(message))
+    link.onConnect(models.connected)
+  }
+  link.onConnect(() => {
+    log.info('connected to the broker')
+    alarms.flush()
+  })
+  reporting.changed()
+  link.start()
+  forecasting.start()
+  for (const source of sources) {
+    source.start()
+    stops.push(source.stop)
+  }
+  return api.url
+}
+
+const toFigures = ({ link, backlog, forecasting }: FigureParts): AgentFigures => {
+  const { rows, rowsSkipped, failures } = forecasting.forecaster.counts()
+  const windows = forecasting.monitor.latest()
+  return {
+    residentBytes: process.memoryUsage.rss(),
+    uptimeS: process.uptime(),
+    connected: link.connected(),
+    reconnects: link.reconnects(),
+    backlogReadings: backlog.readings,
+    backlogBytes: backlog.bytes,
+    droppedReadings: backlog.dropped,
+    forecastRows: rows,
+    forecastRowsSkipped: rowsSkipped,
+    forecastFailures: failures,
+    models: forecasting.models.models().map(({ model, version }) => ({
+      model,
+      version,
+      latencyMs: windows.find((each) => each.model === model && each.version === version)?.latencyMs ?? null,
+    })),
+  }
+}
+
+interface FigureParts {
+  readonly link: Pick<Link, 'connected' | 'reconnects'>
+  readonly backlog: Backlog
+  readonly forecasting: Forecasting
+}
+
+/** What the control centre may expect of this agent. */
+const capabilities = ['forecast', 'rollback', 'open-inference-v2']

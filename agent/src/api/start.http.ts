@@ -1,0 +1,31 @@
+/** The local API with its parts, listening. */
+
+import { createReadingsApi } from '../sources/http.hono.ts'
+import type { ReadingSink } from '../sources/source.ts'
+import { createBatcher } from '../serving/batcher.ts'
+import { createApp, type ApiParts } from './app.http.ts'
+import { createMetrics, type AgentFigures } from './metrics.prom.ts'
+import { listen, type ApiServer } from './server.http.ts'
+
+interface Parts extends Pick<ApiParts, 'forecasts' | 'agentVersion' | 'status' | 'onFailed'> {
+  readonly models: ApiParts['models'] & Parameters<typeof createBatcher>[0]['models']
+  readonly sink: Pick<ReadingSink, 'append'>
+  readonly figures: () => AgentFigures
+}
+
+/** Throws `Failure` PORT_TAKEN, LISTEN_FAILED. */
+export const startApi = (
+  { models, sink, figures, ...parts }: Parts,
+  address: { readonly host: string; readonly port: number },
+): Promise<ApiServer> => {
+  const app = createApp({
+    ...parts,
+    models,
+    batcher: createBatcher({ models, defer: (callback) => void setImmediate(callback) }),
+    // Only what answered its golden vectors is ever activated.
+    ready: () => models.models().length > 0,
+    readings: createReadingsApi(sink),
+    metrics: createMetrics(figures),
+  })
+  return listen(app.fetch, address)
+}

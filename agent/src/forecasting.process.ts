@@ -1,0 +1,135 @@
+/** Serving, forecasting and monitoring of one agent, put together: from stored readings to reports. */
+
+import { randomUUID } from 'node:crypto'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Manifest } from '@imlma/protocol/manifest'
+import type { History } from './history/history.ts'
+import type { Link } from './link/link.ts'
+import type { Log } from './log.pino.ts'
+import { createLatencySketch } from './monitoring/latency.sketches.ts'
+import { createMonitor, type Monitor } from './monitoring/monitor.ts'
+import { startReporter, type Reporter } from './monitoring/reporter.timer.ts'
+import { createActiveModels, type ActiveModels } from './serving/active-models.ts'
+import { startForecastLoop } from './serving/forecaster.timer.ts'
+import { createForecaster, type Forecaster } from './serving/forecaster.ts'
+import { createForecasts, type Forecasts } from './serving/forecasts.ts'
+import { loadModel } from './serving/session.onnx.ts'
+import type { ModelIdentity } from './serving/serving.ts'
+import { readOne, toForecastHistory } from './serving/stored-readings.ts'
+
+export interface Forecasting {
+  readonly models: ActiveModels
+  readonly forecasts: Forecasts
+  readonly forecaster: Pick<Forecaster, 'counts'>
+  readonly monitor: Pick<Monitor, 'latest'>
+  /** Begins to forecast and to report. */
+  readonly start: () => void
+  readonly reportNow: () => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+interface Parts {
+  readonly history: History
+  readonly link: Pick<Link, 'publish' | 'connected' | 'reconnects'>
+  /** What was signed with a version that is being loaded. */
+  readonly manifest: (identity: ModelIdentity) => Promise<Manifest | undefined>
+  readonly log: Log
+}
+
+interface Options {
+  readonly bootId: string
+  readonly reportEveryMs: number
+  readonly settleMs: number
+}
+
+const monotonicMs = (): number => performance.now()
+
+export const createForecasting = (parts: Parts, options: Options): Forecasting => {
+  const { history, link, manifest, log } = parts
+  const references = new Map<string, Manifest['reference']>()
+  const stops: (() => void | Promise<void>)[] = []
+
+  const models = createActiveModels({
+    now: monotonicMs,
+    load: async (path, identity, contract) => {
+      const loaded = await loadModel(path, identity, contract)
+      const signed = await manifest(identity)
+      if (signed !== undefined) remember(references, identity.sha256, signed.reference)
+      return loaded
+    },
+    onCloseFailed: ({ model, version }, cause) =>
+      log.error({ model, version, err: cause }, 'a model did not close'),
+  })
+  const monitor = createMonitor(
+    {
+      now: Date.now,
+      newId: randomUUID,
+      createLatencySketch,
+      reference: ({ sha256 }) => references.get(sha256),
+      readActual: (...place) => readOne(history, ...place),
+      process: () => ({
+        residentBytes: process.memoryUsage.rss(),
+        uptimeS: process.uptime(),
+        reconnects: link.reconnects(),
+      }),
+    },
+    { bootId: options.bootId },
+  )
+  const forecasts = createForecasts()
+  const forecaster = createForecaster(
+    {
+      models,
+      history: toForecastHistory(history),
+      now: monotonicMs,
+      turn: () => turn(),
+      onForecast: forecasts.record,
+      onBatch: monitor.onBatch,
+      onClosed: monitor.onClosed,
+      onFailed: ({ model, version }, cause) => log.error({ model, version, err: cause }, 'no forecast'),
+    },
+    { settleMs: options.settleMs },
+  )
+  let reporter: Reporter | undefined
+
+  return {
+    models,
+    forecasts,
+    forecaster,
+    monitor,
+    start: () => {
+      const loop = startForecastLoop({ forecaster })
+      stops.push(models.onRun(monitor.onRun), loop.stop)
+      stops.push(
+        history.onAppend(({ series, historical }) => {
+          // Backlog is context, and nothing to forecast from.
+          if (historical) return
+          for (const { meter, register, interval, start, values } of series) {
+            forecaster.note(meter, register, interval, start + values.length * interval)
+          }
+          loop.wake()
+        }),
+      )
+      const onFailed = (cause: unknown): void => log.debug({ err: cause }, 'a monitoring window was not sent')
+      reporter = startReporter({ monitor, link, onFailed }, options)
+      stops.push(reporter.stop)
+    },
+    reportNow: async () => reporter?.reportNow(),
+    stop: async () => {
+      for (const stop of stops.splice(0).toReversed()) await stop()
+      await models.close()
+    },
+  }
+}
+
+/** Versions whose reference is kept: the active, the previous, a challenger, for every model an agent may have. */
+const referencesMax = 64
+
+const remember = (
+  references: Map<string, Manifest['reference']>,
+  sha256: string,
+  reference: Manifest['reference'],
+): void => {
+  references.set(sha256, reference)
+  const oldest = references.keys().next()
+  if (references.size > referencesMax && oldest.done !== true) references.delete(oldest.value)
+}

@@ -1,0 +1,84 @@
+/** The room of the models with its files: deployment state, followed roots, artifacts and manifests. */
+
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import type { Manifest } from '@imlma/protocol/manifest'
+import { crc32, verifyEd25519 } from '@imlma/protocol/node'
+import { accept } from '@imlma/protocol/result'
+import type { Envelope } from '@imlma/protocol/trust'
+import type { Alarms } from './alarms.ts'
+import type { Forwarder } from './link/forwarder.timer.ts'
+import type { Link } from './link/link.ts'
+import type { Log } from './log.pino.ts'
+import { claimedManifest } from './models/admission.ts'
+import { startModels, type Models, type ReportedModels } from './models/models.ts'
+import { openRoots } from './models/roots.fs.ts'
+import { openState } from './models/state.lowdb.ts'
+import { openStore } from './models/store.fs.ts'
+import { createTransfer } from './models/transfer.ts'
+import { wait } from './models/wait.timer.ts'
+import type { ModelIdentity, Serving } from './serving/serving.ts'
+
+export interface ModelRooms {
+  /** The manifest of a version that is being loaded: verified before anyone loads it. */
+  readonly manifest: (identity: ModelIdentity) => Promise<Manifest | undefined>
+  /** Nothing at all before `start`. */
+  readonly reportedModels: () => ReportedModels
+  readonly start: (
+    parts: StartParts,
+    address: { readonly site: string; readonly agent: string },
+  ) => Promise<Models>
+}
+
+interface StartParts {
+  readonly anchor: Envelope
+  readonly alarms: Alarms
+  readonly log: Log
+  readonly serving: Serving
+  readonly forwarder: Pick<Forwarder, 'resendFrom'>
+  readonly reportNow: () => void
+}
+
+/** A clock before this has not been set since the gateway lost power. */
+const clockMin = Date.UTC(2026, 0, 1)
+
+export const openModels = async (folder: string, link: Link): Promise<ModelRooms> => {
+  const store = await openStore({ folder })
+  const file = await openState(join(folder, 'state.json'))
+  const roots = await openRoots(join(folder, '..', 'trust', 'followed-roots.json'))
+  let models: Models | undefined
+  return {
+    reportedModels: () => models?.reportedModels() ?? { desiredCounter: 0, rootVersion: 0, models: {} },
+    manifest: async ({ sha256 }) => {
+      const envelope = await store.manifest(sha256)
+      return envelope === undefined ? undefined : claimedManifest(envelope)
+    },
+    start: async ({ anchor, alarms, log, serving, forwarder, reportNow }, address) => {
+      models = await startModels(
+        {
+          store,
+          file,
+          roots,
+          anchor,
+          verify: verifyEd25519,
+          serving,
+          transfer: createTransfer({ link, crc32, requestId: randomUUID, wait, random: Math.random }),
+          link,
+          clock: { now: Date.now, trusted: () => Date.now() >= clockMin },
+          monotonicMs: () => performance.now(),
+          wait,
+          random: Math.random,
+          raise: alarms.raise,
+          onFailure: (cause) => log.error({ err: cause }, 'models'),
+          report: reportNow,
+          resend: async (fromSequence) => {
+            forwarder.resendFrom(fromSequence)
+            return accept(`batches from ${fromSequence} on that are still held are sent again`)
+          },
+        },
+        address,
+      )
+      return models
+    },
+  }
+}
