@@ -51,11 +51,13 @@ describe('the artifact store', () => {
   })
 
   test('says what is missing, also when the name is a path', async () => {
-    const store = await createArtifactStore(folder)
+    // Taken as a name, `../secret` would lead out of this store to the file beside it.
+    const store = await createArtifactStore(join(folder, 'artifacts', 'store'))
     await writeFile(join(folder, 'secret'), 'x')
     await expect(store.get(digest)).rejects.toMatchObject({ code: 'ARTIFACT_MISSING' })
     await expect(store.get('../secret')).rejects.toMatchObject({ code: 'ARTIFACT_MISSING' })
     expect(await store.path('../secret')).toBeUndefined()
+    expect(await store.range('../secret', 0, 1)).toBeUndefined()
     expect(await store.range(digest, 0, 10)).toBeUndefined()
   })
 

@@ -61,12 +61,24 @@ describe('the book of triggers', () => {
   })
 
   test('a wish that comes during a look is not overwritten by it', async () => {
-    await Promise.all([
-      look(50_000, 20),
-      book.request(model, 'manual', 'now', 50_000),
-      look(50_000, 20, true),
-    ])
-    expect(await look(50_001, 20)).toMatchObject({ fire: true, trigger: { kind: 'manual' } })
+    await look(50_000, 20)
+    await book.started(model, { kind: 'volume', at: 50_000, evidence: { filled: 20 } })
+    // Due and nothing new: this look writes as well, and the disk takes its time.
+    const { promise: disk, resolve: release } = Promise.withResolvers<void>()
+    const states = createStateStore(db)
+    const slow = createTriggerBook({
+      ...states,
+      save: (...state) => disk.then(() => states.save(...state)),
+    })
+    const looking = slow.look(model, { now: 60_000, filled: 20, running: false })
+    const asking = slow.request(model, 'manual', 'now', 60_000)
+    await new Promise((resolve) => setImmediate(resolve))
+    release()
+    await Promise.all([looking, asking])
+    expect(await slow.look(model, { now: 60_001, filled: 20, running: false })).toMatchObject({
+      fire: true,
+      trigger: { kind: 'manual' },
+    })
   })
 
   test('a kill between the fact and the book lets it fire once: the fact is told again', async () => {

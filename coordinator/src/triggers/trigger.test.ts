@@ -122,6 +122,9 @@ describe('a trigger', () => {
     const later = { at: trigger.at + 1, reason: 'again' }
     expect(startedBy({ ...once, manual: later }, trigger, options)).toEqual({ ...once, manual: later })
     expect(startedBy({ ...trained, manual: later }, trigger, options).manual).toEqual(later)
+    // Nor when the clock was set back between the two.
+    const earlier = { ...once, manual: { at: trigger.at - 9, reason: 'clock' } }
+    expect(startedBy(earlier, trigger, options)).toEqual(earlier)
   })
 
   test('a clock set back delays the next training by one interval at most', () => {
