@@ -63,16 +63,20 @@ describe('the book of triggers', () => {
   test('a wish that comes during a look is not overwritten by it', async () => {
     await look(50_000, 20)
     await book.started(model, { kind: 'volume', at: 50_000, evidence: { filled: 20 } })
-    // Due and nothing new: this look writes as well, and the disk takes its time.
+    // Due and nothing new: this look writes as well, and its write is the slow one.
     const { promise: disk, resolve: release } = Promise.withResolvers<void>()
     const states = createStateStore(db)
+    const writes = [disk]
     const slow = createTriggerBook({
       ...states,
-      save: (...state) => disk.then(() => states.save(...state)),
+      save: async (...state) => {
+        await writes.shift()
+        await states.save(...state)
+      },
     })
     const looking = slow.look(model, { now: 60_000, filled: 20, running: false })
     const asking = slow.request(model, 'manual', 'now', 60_000)
-    await new Promise((resolve) => setImmediate(resolve))
+    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve))
     release()
     await Promise.all([looking, asking])
     expect(await slow.look(model, { now: 60_001, filled: 20, running: false })).toMatchObject({
