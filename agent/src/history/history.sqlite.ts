@@ -8,7 +8,7 @@ import { invariant } from '@imlma/protocol/result'
 import type { Appended } from '../outbox/outbox.ts'
 import type { ReadingsDatabase } from '../outbox/database.sqlite.ts'
 import type { RecordingHistory } from './history.ts'
-import { blockOf, blockSlots, createRing, readRing, writeRing, type Ring } from './ring.ts'
+import { blockOf, blockSlots, createRing, readRing, restoreBlock, writeRing, type Ring } from './ring.ts'
 
 export interface HistoryOptions {
   /** Slots kept of each series: the longest context, and a block that may just have begun. 4 bytes each. */
@@ -99,6 +99,7 @@ const load = (statements: Statements, blocks: number): Map<string, Kept> => {
   for (const row of statements.allSeries.iterate() as Iterable<Omit<Kept, 'ring'>>) {
     byId.set(row.id, { ...row, ring: createRing(blocks) })
   }
+  const restored = new Uint8Array(blockSlots * 4)
   const rows = statements.allBlocks.iterate() as Iterable<{
     block: number
     series: number
@@ -108,7 +109,8 @@ const load = (statements: Statements, blocks: number): Map<string, Kept> => {
     const ring = byId.get(series)?.ring
     if (ring === undefined || slots.byteLength !== blockSlots * 4) continue
     // A copy: SQLite's bytes need not lie on a multiple of four.
-    writeRing(ring, block * blockSlots, new Float32Array(new Uint8Array(slots).buffer))
+    restored.set(slots)
+    restoreBlock(ring, block, new Float32Array(restored.buffer))
   }
   return new Map(
     [...byId.values()].map((each) => [keyOf(each.meter, each.register, each.interval), each] as const),

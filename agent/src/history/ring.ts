@@ -55,6 +55,14 @@ export const writeRing = (
   return { first: Math.floor((slot + from) / blockSlots), last }
 }
 
+/** Puts back a block as it was stored; blocks come in ascending order. */
+export const restoreBlock = (ring: Ring, block: number, slots: Float32Array): void => {
+  enter(ring, block)
+  blockOf(ring, block).set(slots)
+  const newest = slots.findLastIndex((value) => value === value)
+  if (newest >= 0) ring.newestSlot = block * blockSlots + newest
+}
+
 /** Copies slots `from … from + target.length − 1`; what the ring does not hold becomes NaN. */
 export const readRing = (ring: Ring, from: number, target: Float32Array): void => {
   const capacity = ring.slots.length

@@ -2,7 +2,7 @@
 
 import { accept, type Result } from '@imlma/protocol/result'
 import type { SourceConfig } from './config.ts'
-import type { InspectRefusal } from './inspect.ts'
+import type { InspectRefusal } from './file-plan.ts'
 import { inspectFile } from './inspect.fs.ts'
 import { createPacedSource, type PacedSourceParts } from './paced.timer.ts'
 import { createReplayFeed } from './replay.fs.ts'

@@ -1,16 +1,8 @@
 /** Reads a file of readings through once, so that what is wrong with it is said before anything starts. */
 
 import { accept, Failure, refuse, type Result } from '@imlma/protocol/result'
-import {
-  findDelimiter,
-  planFile,
-  sampleRows,
-  type FileInspection,
-  type FilePlan,
-  type FileRow,
-  type InspectOptions,
-  type InspectRefusal,
-} from './inspect.ts'
+import type { FileInspection, FilePlan, FileRow, InspectOptions, InspectRefusal } from './file-plan.ts'
+import { findDelimiter, planFile, sampleRows } from './inspect.ts'
 import { createRowReader } from './row-reader.ts'
 import { readHead, readRows } from './rows.csv.ts'
 

@@ -6,7 +6,7 @@
 import { dayMs } from '@imlma/protocol/series'
 import { Failure } from '@imlma/protocol/result'
 import { toBlockSlots, type Feed, type FeedBlock } from './feed.ts'
-import type { FileInspection } from './inspect.ts'
+import type { FileInspection } from './file-plan.ts'
 import { createRowReader, type SlotRow } from './row-reader.ts'
 import { readRows } from './rows.csv.ts'
 

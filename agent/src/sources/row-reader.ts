@@ -3,7 +3,7 @@
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 import { parseNumber } from './cells.ts'
 import { createGrid, type GridCounts } from './grid.ts'
-import type { FilePlan, FileRow, InspectRefusal } from './inspect.ts'
+import type { FilePlan, FileRow, InspectRefusal } from './file-plan.ts'
 import { parseTime } from './time-format.ts'
 
 export interface SlotRow {

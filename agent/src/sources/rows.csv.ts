@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { CsvError, parse } from 'csv-parse'
 import { Failure } from '@imlma/protocol/result'
-import type { FileRow } from './inspect.ts'
+import type { FileRow } from './file-plan.ts'
 
 /** Bytes of one row: a file without line ends is none of ours. */
 const rowBytesMax = 1_048_576

@@ -5,18 +5,8 @@
 
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 import { endOfDay } from './grid.ts'
-import type { FileRow, InspectOptions } from './inspect.ts'
+import type { FileRow, InspectOptions, TimeColumn } from './file-plan.ts'
 import { formatsOf, parseTime, timeFormats, type TimeFormat } from './time-format.ts'
-
-export interface TimeColumn {
-  readonly index: number
-  readonly name: string
-  readonly format: TimeFormat
-  /** Local time minus UTC, for formats without a zone. */
-  readonly offsetMs: number
-  /** The step that most rows make; undefined for a single row. */
-  readonly intervalMs: number | undefined
-}
 
 interface Candidate extends TimeColumn {
   /** Share of steps that are whole intervals. */
