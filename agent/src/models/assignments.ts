@@ -109,6 +109,8 @@ export const createAssignments = (
   }
 
   return async (payload: Uint8Array): Promise<void> => {
+    // A retained message that was cleared arrives as nothing.
+    if (payload.byteLength === 0) return
     const parsed = parseEnvelope(payload)
     if (!parsed.ok) return raiseCode(parsed.refusal.code, parsed.refusal.message)
     const envelope = parsed.value

@@ -88,13 +88,15 @@ export const startModels = async (parts: ModelsParts, options: ModelsOptions): P
   const work = createWork({ ...parts, sessions, trust: () => ({ chain: trust.chain(), verify }) }, options)
 
   const sender = createResultSender(link, (result) => {
-    if (!room.state().commands.known.some((record) => record.result === result)) return
+    const isFinal = room.state().commands.known.some((record) => record.result === result && isOver(record))
+    if (stopped || !isFinal) return
     void room
       .exclusively(() =>
         room.transact([], (state) => ({ ...state, commands: deliver(state.commands, result) })),
       )
       .catch(onFailure)
   })
+  let stopped = false
   let said = emptyAgentState.commands
   const changed = (state: AgentState): void => {
     // Results leave only after they were written down.
@@ -130,6 +132,11 @@ export const startModels = async (parts: ModelsParts, options: ModelsOptions): P
     for (const listener of listeners) listener()
   }
 
+  function raiseFailure({ code, message }: Failure): void {
+    const evidence = { code, detail: message }
+    raise({ model: null, version: null, kind: 'storage', level: 'act', value: null, limit: null, evidence })
+  }
+
   let waiting = 0
   const inTurn = async (task: () => Promise<void>): Promise<void> => {
     if (waiting >= waitingMax)
@@ -138,6 +145,8 @@ export const startModels = async (parts: ModelsParts, options: ModelsOptions): P
     try {
       await room.exclusively(task)
     } catch (cause) {
+      // The disk did not take it, so nothing was done. A retained assignment comes again with the next connect.
+      if (cause instanceof Failure) raiseFailure(cause)
       onFailure(cause)
     } finally {
       waiting -= 1
@@ -175,8 +184,8 @@ export const startModels = async (parts: ModelsParts, options: ModelsOptions): P
       return () => listeners.delete(listener)
     },
     stop: async () => {
+      stopped = true
       await room.stop()
-      await sender.idle()
     },
   }
 }

@@ -3,7 +3,7 @@
  * are one write: after a power cut either all of it happened or nothing, and nothing has to be guessed.
  */
 
-import { accept, refuse, type Result } from '@imlma/protocol/result'
+import { accept, Failure, refuse, type Result } from '@imlma/protocol/result'
 import type { VerifySignature } from '@imlma/protocol/trust'
 import type { Command, CommandRefusal, CommandResult } from '@imlma/protocol/wire'
 import type { ControlMessage } from '../../link/link.ts'
@@ -161,7 +161,14 @@ export const createCommands = (parts: CommandsParts, address: Address) => {
       const { command, keyids } = admitted.value
       say(resultOf(command.commandId, { state: 'accepted' }))
       const isElsewhere = command.operation === 'report' || command.operation === 'resend'
-      await (isElsewhere ? executeElsewhere(command, keyids) : executeOnModel(command, keyids))
+      try {
+        await (isElsewhere ? executeElsewhere(command, keyids) : executeOnModel(command, keyids))
+      } catch (cause) {
+        // What could not be written down was not done; whoever waits must hear of it all the same.
+        if (!(cause instanceof Failure)) throw cause
+        say(resultOf(command.commandId, { state: 'failed', code: cause.code, detail: cause.message }))
+        throw cause
+      }
     },
 
     /** After a start: what was interrupted and is carried on by no machine has failed, and was not done twice. */

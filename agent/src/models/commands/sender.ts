@@ -10,7 +10,6 @@ export interface ResultSender {
   readonly say: (result: CommandResult) => void
   /** Sends again what was not acknowledged. */
   readonly flush: () => void
-  readonly idle: () => Promise<void>
 }
 
 /** Results kept for the next connect: refusals of forged commands must not fill the memory. */
@@ -48,6 +47,5 @@ export const createResultSender = (
     flush: () => {
       for (const result of unsent.values()) enqueue(result)
     },
-    idle: () => queue,
   }
 }
