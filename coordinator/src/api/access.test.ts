@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createTestApp } from './testing/call.ts'
+import { createTestApp } from './testing/call.http.ts'
 
 const path = '/api/v1/models/load-day-ahead/retrain'
 const reason = { reason: 'test' }

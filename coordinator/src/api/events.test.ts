@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { RegistryEvent } from '../registry/events.ts'
-import { createTestApp, fixtureNow } from './testing/call.ts'
+import { createTestApp, fixtureNow } from './testing/call.http.ts'
 
 interface Message {
   readonly event: string
@@ -108,7 +108,13 @@ describe('the stream of events', () => {
     const names = [await first, ...(await Promise.all([1, 2, 3, 4].map(() => stream.next())))].map(
       (message) => message?.event,
     )
-    expect(names.toSorted()).toEqual(['agent', 'agent', 'agent', 'forecasts', 'model'])
+    expect(names.toSorted((a = '', b = '') => a.localeCompare(b))).toEqual([
+      'agent',
+      'agent',
+      'agent',
+      'forecasts',
+      'model',
+    ])
     await stream.close()
   })
 

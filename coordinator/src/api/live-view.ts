@@ -5,7 +5,7 @@ import type { VersionWindow } from '@imlma/protocol/wire'
 import type { LivePerformance } from '../fleet/fleet.ts'
 import type { Figures, LiveView } from './views.ts'
 
-export const toFigures = (sums: ErrorSums): Figures => {
+const toFigures = (sums: ErrorSums): Figures => {
   const { mse, mae, r2, count } = metricsOf(sums)
   return { mse, mae, r2, rows: count }
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Change } from './control.ts'
 import { createMailbox } from './mailbox.ts'
-import { fixtureNow } from './testing/call.ts'
+import { fixtureNow } from './testing/call.http.ts'
 import { createControlFixture } from './testing/control-fixture.ts'
 
 const control = createControlFixture({ now: fixtureNow })

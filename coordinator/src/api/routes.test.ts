@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { Failure } from '@imlma/protocol/result'
 import { createApp } from './routes.http.ts'
-import { createTestApp, fixtureNow } from './testing/call.ts'
+import { createTestApp, fixtureNow } from './testing/call.http.ts'
 import { createControlFixture } from './testing/control-fixture.ts'
 import { fakeSha256 } from './testing/random.ts'
 import {

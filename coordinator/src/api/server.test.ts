@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { startServer } from './server.http.ts'
-import { createTestApp } from './testing/call.ts'
+import { createTestApp } from './testing/call.http.ts'
 
 const { app, control } = createTestApp()
 

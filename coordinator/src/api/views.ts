@@ -3,4 +3,5 @@
 export * from './views/common.ts'
 export * from './views/fleet.ts'
 export * from './views/history.ts'
+export * from './views/insight.ts'
 export * from './views/models.ts'

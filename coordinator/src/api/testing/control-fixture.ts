@@ -17,7 +17,9 @@ import {
   fixtureSamples,
 } from './fleet-fixture.ts'
 import { fakeSha256 } from './random.ts'
-import { storyModel, tellStory, toVersionRecords } from './story.ts'
+import { storyModel } from './chapters.ts'
+import { tellStory } from './story.ts'
+import { toVersionRecords } from './version-records.ts'
 
 export interface ControlFixture extends Control {
   /** Appends an event to the chain and tells the watchers. */

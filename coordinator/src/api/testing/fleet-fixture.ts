@@ -4,7 +4,7 @@ import { errorSumsOf, type ErrorSums } from '@imlma/protocol/metrics'
 import type { Alarm, ReportedModel, VersionWindow } from '@imlma/protocol/wire'
 import type { AgentRecord, ForecastSample, LivePerformance } from '../../fleet/fleet.ts'
 import { createRandom, fakeSha256 } from './random.ts'
-import { storyAgents, storyModel } from './story.ts'
+import { storyAgents, storyModel } from './chapters.ts'
 
 const quarterHour = 900_000
 const installed = (version: number) => ({

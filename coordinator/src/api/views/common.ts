@@ -18,7 +18,7 @@ export const figuresSchema = z.object({
 export type Figures = z.infer<typeof figuresSchema>
 
 /** One forecast run, milliseconds. */
-export const latencySchema = z.object({ p50: z.number(), p95: z.number(), p99: z.number() })
+const latencySchema = z.object({ p50: z.number(), p95: z.number(), p99: z.number() })
 
 export const windowSchema = z.object({ start: epochMsSchema, end: epochMsSchema })
 
@@ -58,6 +58,5 @@ export const delaySchema = z.object({
   swap: z.number().min(0).nullable(),
   total: z.number().min(0),
 })
-export type DelayView = z.infer<typeof delaySchema>
 
 export { epochMsSchema, nameSchema, sha256Schema }

@@ -21,7 +21,7 @@ const outcomeSchema = z.object({
 })
 
 /** One model on one agent. */
-export const servedModelSchema = z.object({
+const servedModelSchema = z.object({
   model: nameSchema,
   phase: z.enum(deploymentPhases),
   /** The version that answers forecasts now; null before the first one. */
@@ -35,7 +35,7 @@ export const servedModelSchema = z.object({
   live: liveSchema.nullable(),
 })
 
-export const alarmViewSchema = alarmSchema.omit({ v: true }).extend({ agent: z.string() })
+const alarmViewSchema = alarmSchema.omit({ v: true }).extend({ agent: z.string() })
 
 export const agentViewSchema = z
   .object({
