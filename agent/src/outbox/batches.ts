@@ -16,7 +16,7 @@ export interface BatchBounds {
 /** Room for topic, header and the keys of the batch itself. */
 const envelopeBytes = 1_024
 
-export const wireBounds: BatchBounds = {
+const wireBounds: BatchBounds = {
   valuesMax: limits.valuesPerBatchMax,
   bytesMax: limits.packetBytesMax - envelopeBytes,
   seriesMax: limits.seriesPerBatchMax,

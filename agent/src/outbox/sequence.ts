@@ -23,7 +23,7 @@ export type AckDecision =
   | { readonly kind: 'ignore' }
 
 /** Sequences stay far below 2⁵³: one false acknowledgement must not use the numbers up. */
-export const sequenceMax = 2 ** 52
+const sequenceMax = 2 ** 52
 
 export const decideAck = ({ offset, oldestId, handedOutId }: Numbering, seq: number): AckDecision => {
   if (!Number.isSafeInteger(seq) || seq < 0 || seq > sequenceMax) return { kind: 'ignore' }

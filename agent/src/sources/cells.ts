@@ -2,7 +2,7 @@
 
 const missing = new Set(['', 'nan', 'na', 'n/a', 'null', 'none', '-', '?', '#n/a'])
 
-export const isMissing = (text: string): boolean => missing.has(text.trim().toLowerCase())
+const isMissing = (text: string): boolean => missing.has(text.trim().toLowerCase())
 
 /** The number of a cell; NaN where it says that there is none; undefined where it is something else. */
 export const parseNumber = (text: string, decimalComma: boolean): number | undefined => {

@@ -31,7 +31,7 @@ const backMsMax = 2 * 3_600_000
 /** A longer gap is a wrong date. */
 const gapMsMax = 366 * dayMs
 
-export const isoOf = (time: number): string => new Date(time).toISOString()
+const isoOf = (time: number): string => new Date(time).toISOString()
 
 export const createGrid = ({ intervalMs, offsetMs }: GridOptions) => {
   let last: number | undefined

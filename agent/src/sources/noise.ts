@@ -19,7 +19,7 @@ export const seedOf = (seed: number, name: string): number => {
 export const uniformAt = (seed: number, place: number): number => hashAt(seed, place) / 4_294_967_296
 
 /** Nearly normal, mean 0, standard deviation 1, within ± 3.5: the sum of the four bytes of one hash. */
-export const normalAt = (seed: number, place: number): number => {
+const normalAt = (seed: number, place: number): number => {
   const hash = hashAt(seed, place)
   const sum = (hash & 255) + ((hash >>> 8) & 255) + ((hash >>> 16) & 255) + (hash >>> 24)
   return (sum - 510) / 147.8
