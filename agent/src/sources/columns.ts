@@ -18,8 +18,7 @@ const influences =
   /temp|humid|wind|solar|irradi|cloud|rain|snow|dew|pressure|weather|holiday|weekend|workday|price|tariff/i
 const counters = /^(?:unnamed.*|index|id|no|nr|row|year|month|week|day|hour|minute|weekday|dow|nsm|.*_id)$/i
 
-const isLoadName = (name: string): boolean =>
-  name !== '' && !influences.test(name) && !counters.test(name)
+const isLoadName = (name: string): boolean => name !== '' && !influences.test(name) && !counters.test(name)
 
 /** Columns whose cells are numbers or missing in every row, with one number at least. */
 export const numericColumns = (
