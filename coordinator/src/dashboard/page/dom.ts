@@ -18,13 +18,19 @@ export const h = <Tag extends keyof HTMLElementTagNameMap>(
   return element
 }
 
-/** Puts new children in place of the old ones; focus stays on the element of the same id. */
+/** Puts new children in place of the old ones; focus and scroll positions stay with the elements of the same id. */
 export const replace = (parent: Element, ...children: readonly (Child | readonly Child[])[]): void => {
   const active = document.activeElement
   const focused = active !== null && parent.contains(active) ? active.id : ''
+  const scrolled = [...parent.querySelectorAll('.scroll[id]')].map(
+    ({ id, scrollTop, scrollLeft }) => [id, scrollTop, scrollLeft] as const,
+  )
   parent.replaceChildren()
   append(parent, children)
-  if (focused !== '') document.querySelector<HTMLElement>(`#${CSS.escape(focused)}`)?.focus()
+  for (const [id, top, left] of scrolled) document.querySelector(`#${CSS.escape(id)}`)?.scrollTo(left, top)
+  if (focused !== '') {
+    document.querySelector<HTMLElement>(`#${CSS.escape(focused)}`)?.focus({ preventScroll: true })
+  }
 }
 
 /** The body of one of the page's sections. */

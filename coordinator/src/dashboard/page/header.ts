@@ -24,11 +24,12 @@ export const renderHeader = () => {
   if (health === undefined) return
   element('site').textContent = health.site
   document.title = `IMLMA ${health.site}`
-  const { agentsOnline, agentsKnown, readingsAt, status, problems } = health
+  const { readingsAt, status, problems } = health
+  const online = state.agents.filter(({ presence }) => presence === 'online').length
   const readings = readingsAt === null ? 'no readings yet' : `readings up to ${toDayAndClock(readingsAt)}`
   replace(
     element('clock'),
-    h('span', {}, `${agentsOnline} of ${agentsKnown} agents online`),
+    h('span', {}, `${online} of ${state.agents.length} agents online`),
     h('span', {}, readings),
     status === 'ok' ? null : h('span', { class: 'act' }, `▲ ${problems.join('; ')}`),
   )

@@ -100,6 +100,7 @@ export const loadEverything = async () => {
   state.events = events
   state.model = models.some(({ model }) => model === state.model) ? state.model : models[0]?.model
   renderModelPicker()
+  renderHeader()
   renderAgents()
   renderTrigger()
   renderFeed()

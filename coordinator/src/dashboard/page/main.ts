@@ -4,7 +4,7 @@ import type { AgentView, AuditEventView, ModelView } from '../../api/views.ts'
 import { renderAgents } from './agents.ts'
 import { renderFeed } from './feed.ts'
 import { startForecasts } from './forecasts.ts'
-import { element, sayConnection, showTrouble } from './header.ts'
+import { element, renderHeader, sayConnection, showTrouble } from './header.ts'
 import { watchEvents } from './live.ts'
 import { gathered, loadEverything, loadForecasts, loadHealth, loadVersions } from './loads.ts'
 import { currentModel, eventsShownMax, state } from './state.ts'
@@ -15,21 +15,42 @@ const clockMs = 1_000
 /** How often what no event announces (live figures, health) is loaded again. */
 const refreshMs = 10_000
 
+/** Draws once a frame, however many changes come: a hundred agents report at the same moment. */
+const oncePerFrame = (render: () => void): (() => void) => {
+  let waiting = false
+  return () => {
+    if (waiting) return
+    waiting = true
+    requestAnimationFrame(() => {
+      waiting = false
+      render()
+    })
+  }
+}
+
+const drawAgents = oncePerFrame(() => {
+  renderAgents()
+  renderHeader()
+})
+const drawFeed = oncePerFrame(renderFeed)
+
 const keepAgent = (agent: AgentView) => {
   const others = state.agents.filter((known) => known.agent !== agent.agent || known.site !== agent.site)
   state.agents = [...others, agent].toSorted((a, b) => (a.agent < b.agent ? -1 : 1))
-  renderAgents()
+  drawAgents()
 }
 
 const keepModel = (model: ModelView) => {
+  if (state.models.every((known) => known.model !== model.model)) return reloadEverything()
   state.models = state.models.map((known) => (known.model === model.model ? model : known))
   if (model.model === state.model) renderTrigger()
+  return undefined
 }
 
 const keepEvent = (event: AuditEventView) => {
   if (state.events.some(({ seq }) => seq === event.seq)) return
   state.events = [event, ...state.events].slice(0, eventsShownMax)
-  renderFeed()
+  drawFeed()
   if (event.kind !== 'command-seen' && event.kind !== 'root-accepted') reloadVersions()
 }
 
