@@ -1,122 +1,40 @@
-import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { accept, Failure } from '@imlma/protocol/result'
-import type { ReportedModel } from '@imlma/protocol/wire'
-import { createActiveModels } from '../serving/active-models.ts'
-import { loadModel } from '../serving/session.onnx.ts'
-import { tinyContract } from '../serving/testing/tiny-contract.ts'
-import { encodeTinyModel } from '../serving/testing/tiny-model.ts'
 import {
-  createControlCentre,
   flipByte,
   model,
-  newFolder,
   newKey,
   newKeys,
   release,
-  removeFolder,
   sealCommand,
   sealDesired,
   sealRoot,
-  start,
-  type ControlCentre,
-  type Gateway,
   type GatewayOptions,
-  type Released,
 } from './testing/gateway.fs.ts'
-
-const contract = tinyContract({ features: 8, horizon: 2 })
-const keys = newKeys()
-const anchor = sealRoot(keys)
-
-/** Version `n` answers `n` times the sum of the features, and `n`. */
-const artifact = (n: number) => ({
-  bytes: encodeTinyModel({
-    layers: [
-      {
-        weights: Float32Array.from({ length: 16 }, (_, i) => (i % 2 === 0 ? n : 0)),
-        bias: Float32Array.of(0, n),
-      },
-    ],
-  }),
+import {
+  artifact,
   contract,
-  answer: (input: Float32Array) => Float32Array.of(n * input.reduce((sum, value) => sum + value, 0), n),
-})
-const versions: readonly Released[] = [1, 2, 3, 4].map((n) => release(keys.release, n, artifact(n)))
-const version = (n: number): Released => versions[n - 1] as Released
-const desired = (counter: number, n: number) =>
-  sealDesired(keys.director, counter, { [model]: version(n).envelope })
+  createStory,
+  desired,
+  keys,
+  version,
+  type Booted,
+  type Story,
+} from './testing/story.contract.ts'
 
-let folder: string
-let centre: ControlCentre
-let running: Gateway[] = []
+let story: Story
 beforeEach(async () => {
-  folder = await newFolder()
-  centre = createControlCentre()
-  for (const { sha256, bytes } of versions) centre.artifacts.set(sha256, bytes)
+  story = await createStory()
 })
-afterEach(async () => {
-  for (const gateway of running) await gateway.off()
-  running = []
-  await removeFolder(folder)
-})
-
-const boot = async (options: GatewayOptions = {}) => {
-  const serving = createActiveModels({ load: loadModel, now: () => performance.now() })
-  const gateway = await start(folder, anchor, centre, serving, options)
-  running.push(gateway)
-  const state = (): ReportedModel | undefined => gateway.models.reportedModels().models[model]
-  const when = (condition: () => boolean) =>
-    new Promise<void>((resolve) => {
-      const look = (): void => {
-        if (!condition()) return
-        end()
-        resolve()
-      }
-      const end = gateway.models.onChange(look)
-      look()
-    })
-  return {
-    ...gateway,
-    serving,
-    state,
-    when,
-    idle: () => when(() => state()?.phase === 'idle'),
-    /** The version that really answers: what it computes, not what it is called. */
-    answers: async () => (await serving.active(model)?.run(Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0), 1))?.[1],
-    codes: () => gateway.alarms.map(({ evidence }) => evidence.code),
-  }
-}
-type Booted = Awaited<ReturnType<typeof boot>>
-
-const assign = async (gateway: Booted, counter: number, n: number): Promise<void> => {
-  await gateway.models.desired(desired(counter, n))
-  await gateway.idle()
-}
-const off = async (gateway: Booted): Promise<void> => {
-  await gateway.off()
-  await gateway.serving.close()
-  running = running.filter(({ models }) => models !== gateway.models)
-}
-const fileOf = (n: number, suffix = '.onnx') => join(folder, 'models', `${version(n).sha256}${suffix}`)
-const resultsOf = (id: string) => centre.results.filter(({ commandId }) => commandId === id)
-const command = async (gateway: Booted, message: ReturnType<typeof sealCommand>) => {
-  await gateway.models.command(message)
-  await expect
-    .poll(() =>
-      resultsOf(message.id as string).some(({ state }) => !['accepted', 'executing'].includes(state)),
-    )
-    .toBe(true)
-  return resultsOf(message.id as string).at(-1)
-}
+afterEach(() => story.end())
 
 describe('a deployment', () => {
   test('an assigned version is fetched, verified, proven, served and committed', async () => {
-    const gateway = await boot()
-    await assign(gateway, 1, 1)
-    await assign(gateway, 2, 2)
+    const gateway = await story.boot()
+    await gateway.assign(1, 1)
+    await gateway.assign(2, 2)
     expect(await gateway.answers()).toBe(2)
     expect(gateway.state()).toMatchObject({
       active: { version: 2, sha256: version(2).sha256 },
@@ -129,32 +47,32 @@ describe('a deployment', () => {
   })
 
   test('after a restart the champion serves without the control centre', async () => {
-    const before = await boot()
-    await assign(before, 1, 1)
-    await assign(before, 2, 2)
-    await off(before)
-    centre.artifacts.clear()
-    const after = await boot()
+    const before = await story.boot()
+    await before.assign(1, 1)
+    await before.assign(2, 2)
+    await story.off(before)
+    story.centre.artifacts.clear()
+    const after = await story.boot()
     expect(await after.answers()).toBe(2)
     expect(after.state()).toMatchObject({ phase: 'idle', active: { version: 2 }, previous: { version: 1 } })
   })
 
   test('the retained assignment, which comes with every connect, changes nothing', async () => {
-    const gateway = await boot()
-    await assign(gateway, 1, 1)
-    const fetches = centre.fetches.length
-    await assign(gateway, 1, 1)
-    expect(centre.fetches.length).toBe(fetches)
+    const gateway = await story.boot()
+    await gateway.assign(1, 1)
+    const fetches = story.centre.fetches.length
+    await gateway.assign(1, 1)
+    expect(story.centre.fetches.length).toBe(fetches)
     expect(gateway.alarms).toEqual([])
   })
 
   test('a fetch that found nobody is tried again at the next connect', async () => {
-    const gateway = await boot()
-    await assign(gateway, 1, 1)
-    centre.artifacts.delete(version(2).sha256)
-    await assign(gateway, 2, 2)
+    const gateway = await story.boot()
+    await gateway.assign(1, 1)
+    story.centre.artifacts.delete(version(2).sha256)
+    await gateway.assign(2, 2)
     expect(gateway.state()?.outcome).toMatchObject({ reason: 'FETCH_FAILED' })
-    centre.artifacts.set(version(2).sha256, version(2).bytes)
+    story.centre.artifacts.set(version(2).sha256, version(2).bytes)
     gateway.models.connected()
     await gateway.when(() => gateway.state()?.active?.version === 2 && gateway.state()?.phase === 'idle')
     expect(await gateway.answers()).toBe(2)
@@ -163,10 +81,10 @@ describe('a deployment', () => {
 
 describe('what is not as it was signed never serves', () => {
   const refusing = async (payload: Uint8Array, options: GatewayOptions = {}) => {
-    const first = await boot()
-    await assign(first, 1, 1)
-    await off(first)
-    const gateway = await boot(options)
+    const first = await story.boot()
+    await first.assign(1, 1)
+    await story.off(first)
+    const gateway = await story.boot(options)
     await gateway.models.desired(payload)
     await gateway.idle()
     expect(await gateway.answers()).toBe(1)
@@ -179,24 +97,24 @@ describe('what is not as it was signed never serves', () => {
   }
 
   test('bytes changed on the way are BAD_DIGEST', async () => {
-    const gateway = await boot()
-    await assign(gateway, 1, 1)
-    centre.tamper((bytes) => bytes.map((byte, index) => (index === 100 ? byte ^ 1 : byte)))
-    await assign(gateway, 2, 2)
+    const gateway = await story.boot()
+    await gateway.assign(1, 1)
+    story.centre.tamper((bytes) => bytes.map((byte, index) => (index === 100 ? byte ^ 1 : byte)))
+    await gateway.assign(2, 2)
     refusedAs(gateway, 'BAD_DIGEST')
     expect(await gateway.answers()).toBe(1)
-    expect(await readdir(join(folder, 'models'))).not.toContain(`${version(2).sha256}.onnx`)
+    expect(await readdir(join(story.folder(), 'models'))).not.toContain(`${version(2).sha256}.onnx`)
     expect(gateway.state()?.quarantined).toEqual([])
   })
 
   test('an artifact changed in the store is BAD_DIGEST, one of another length is refused at the first piece', async () => {
-    centre.artifacts.set(version(2).sha256, version(3).bytes)
+    story.centre.artifacts.set(version(2).sha256, version(3).bytes)
     const first = await refusing(desired(2, 2))
     refusedAs(first, 'BAD_DIGEST')
-    await off(first)
-    centre.artifacts.set(version(2).sha256, Uint8Array.of(...version(2).bytes, 0))
-    const gateway = await boot()
-    await assign(gateway, 3, 2)
+    await story.off(first)
+    story.centre.artifacts.set(version(2).sha256, Uint8Array.of(...version(2).bytes, 0))
+    const gateway = await story.boot()
+    await gateway.assign(3, 2)
     refusedAs(gateway, 'TOO_LARGE')
   })
 
@@ -231,22 +149,22 @@ describe('what is not as it was signed never serves', () => {
   }
 
   test('an older manifest that is not on disk is STALE_RELEASE, an older assignment REPLAYED', async () => {
-    const gateway = await boot()
-    await assign(gateway, 1, 1)
-    await assign(gateway, 2, 3)
-    await assign(gateway, 3, 2)
+    const gateway = await story.boot()
+    await gateway.assign(1, 1)
+    await gateway.assign(2, 3)
+    await gateway.assign(3, 2)
     refusedAs(gateway, 'STALE_RELEASE')
-    await assign(gateway, 1, 2)
+    await gateway.assign(1, 2)
     refusedAs(gateway, 'REPLAYED')
     expect(await gateway.answers()).toBe(3)
   })
 
   test('an older version that is on disk may be assigned by a new assignment', async () => {
-    const gateway = await boot()
-    await assign(gateway, 1, 1)
-    await assign(gateway, 2, 2)
-    centre.artifacts.clear()
-    await assign(gateway, 3, 1)
+    const gateway = await story.boot()
+    await gateway.assign(1, 1)
+    await gateway.assign(2, 2)
+    story.centre.artifacts.clear()
+    await gateway.assign(3, 1)
     expect(await gateway.answers()).toBe(1)
     expect(gateway.state()).toMatchObject({ active: { version: 1 }, previous: { version: 2 }, releaseMax: 2 })
   })
@@ -278,7 +196,7 @@ describe('what is not as it was signed never serves', () => {
   test('a file that is no model is LOAD_FAILED, quarantined, and refused when it comes again', async () => {
     const bytes = new TextEncoder().encode('no model at all'.repeat(20))
     const bad = release(keys.release, 2, { ...artifact(2), bytes })
-    centre.artifacts.set(bad.sha256, bytes)
+    story.centre.artifacts.set(bad.sha256, bytes)
     const gateway = await refusing(sealDesired(keys.director, 2, { [model]: bad.envelope }))
     refusedAs(gateway, 'LOAD_FAILED')
     await assignRaw(gateway, sealDesired(keys.director, 3, { [model]: bad.envelope }))
@@ -286,7 +204,7 @@ describe('what is not as it was signed never serves', () => {
   })
 
   test('what is no envelope at all raises an alarm and nothing else; a cleared assignment not even that', async () => {
-    const gateway = await boot()
+    const gateway = await story.boot()
     await gateway.models.desired(new Uint8Array(0))
     expect(gateway.alarms).toEqual([])
     await gateway.models.desired(Uint8Array.of(1, 2, 3))
@@ -296,7 +214,7 @@ describe('what is not as it was signed never serves', () => {
 
   test('one bad model does not stop the others', async () => {
     const foreign = release(newKey(), 1, artifact(2), { model: 'other' })
-    const gateway = await boot()
+    const gateway = await story.boot()
     await assignRaw(
       gateway,
       sealDesired(keys.director, 1, { other: foreign.envelope, [model]: version(1).envelope }),
@@ -308,32 +226,32 @@ describe('what is not as it was signed never serves', () => {
 
 describe('the disk', () => {
   const twoVersions = async () => {
-    const gateway = await boot()
-    await assign(gateway, 1, 1)
-    await assign(gateway, 2, 2)
-    await off(gateway)
+    const gateway = await story.boot()
+    await gateway.assign(1, 1)
+    await gateway.assign(2, 2)
+    await story.off(gateway)
   }
 
   test('a champion changed on disk is stood in for by the previous one, and fetched again', async () => {
     await twoVersions()
-    await flipByte(fileOf(2))
-    const gateway = await boot()
+    await flipByte(story.fileOf(2))
+    const gateway = await story.boot()
     expect(gateway.codes()).toContain('DIGEST_MISMATCH')
     await gateway.when(() => gateway.state()?.active?.version === 2 && gateway.state()?.phase === 'idle')
     expect(await gateway.answers()).toBe(2)
-    await off(gateway)
-    await flipByte(fileOf(2))
-    centre.artifacts.clear()
-    const offline = await boot()
+    await story.off(gateway)
+    await flipByte(story.fileOf(2))
+    story.centre.artifacts.clear()
+    const offline = await story.boot()
     expect(await offline.answers()).toBe(1)
     expect(offline.state()?.quarantined).toEqual([])
   })
 
   test('a manifest changed on disk is not believed, and mended by the retained assignment', async () => {
     await twoVersions()
-    const text = await readFile(fileOf(2, '.manifest.json'), 'utf8')
-    await writeFile(fileOf(2, '.manifest.json'), text.replace(/"sig":"../, '"sig":"AA'))
-    const gateway = await boot()
+    const text = await readFile(story.fileOf(2, '.manifest.json'), 'utf8')
+    await writeFile(story.fileOf(2, '.manifest.json'), text.replace(/"sig":"../, '"sig":"AA'))
+    const gateway = await story.boot()
     expect(gateway.codes()).toContain('BAD_SIGNATURE')
     await gateway.idle()
     expect(await gateway.answers()).toBe(1)
@@ -346,27 +264,30 @@ describe('the disk', () => {
     'a state file with %j in it is moved aside and the state rebuilt from what verifies',
     async (content) => {
       await twoVersions()
-      await writeFile(join(folder, 'state.json'), content)
-      const gateway = await boot()
+      await writeFile(join(story.folder(), 'state.json'), content)
+      const gateway = await story.boot()
       expect(gateway.codes()).toContain('STATE_LOST')
       expect(await gateway.answers()).toBe(2)
       expect(gateway.state()).toMatchObject({ previous: { version: 1 }, releaseMax: 2 })
-      expect(await readdir(folder)).toContain('state.json.corrupt')
+      expect(await readdir(story.folder())).toContain('state.json.corrupt')
     },
   )
 
   test('a rebuilt state remembers quarantined digests and ignores what does not verify', async () => {
     await twoVersions()
-    const before = await boot()
-    await command(before, sealCommand(keys.technician, { operation: 'quarantine', target: 1, counter: 1 }))
-    await off(before)
-    await writeFile(join(folder, 'state.json'), '?')
-    await flipByte(fileOf(2))
-    const gateway = await boot()
+    const before = await story.boot()
+    await story.command(
+      before,
+      sealCommand(keys.technician, { operation: 'quarantine', target: 1, counter: 1 }),
+    )
+    await story.off(before)
+    await writeFile(join(story.folder(), 'state.json'), '?')
+    await flipByte(story.fileOf(2))
+    const gateway = await story.boot()
     expect(gateway.state()).toBeUndefined()
     expect(gateway.serving.active(model)).toBeUndefined()
-    await assign(gateway, 3, 2)
-    await assign(gateway, 4, 1)
+    await gateway.assign(3, 2)
+    await gateway.assign(4, 1)
     expect(await gateway.answers()).toBe(2)
   })
 
@@ -376,18 +297,21 @@ describe('the disk', () => {
       ...parts,
       file: { ...parts.file, write: () => Promise.reject(noSpace()) },
     })
-    const gateway = await boot({ wrap: full })
+    const gateway = await story.boot({ wrap: full })
     expect(await gateway.answers()).toBe(2)
     await gateway.models.desired(desired(3, 3))
     expect(gateway.alarms.map(({ kind }) => kind)).toContain('storage')
-    const result = await command(gateway, sealCommand(keys.technician, { operation: 'pin', counter: 1 }))
+    const result = await story.command(
+      gateway,
+      sealCommand(keys.technician, { operation: 'pin', counter: 1 }),
+    )
     expect(result).toMatchObject({ state: 'failed', code: 'NO_SPACE' })
     expect(gateway.state()).toMatchObject({ pinned: false, active: { version: 2 } })
   })
 
   test('what was installed under an older root still loads, and its key installs nothing new', async () => {
-    const first = await boot()
-    await assign(first, 1, 1)
+    const first = await story.boot()
+    await first.assign(1, 1)
     const next = { ...keys, release: newKey() }
     const root2 = sealRoot(next, 2, [keys.root.signer])
     await first.models.desired(
@@ -395,8 +319,8 @@ describe('the disk', () => {
     )
     expect(first.models.reportedModels().rootVersion).toBe(2)
     expect(first.state()?.outcome).toMatchObject({ reason: 'UNKNOWN_KEY' })
-    await off(first)
-    const gateway = await boot()
+    await story.off(first)
+    const gateway = await story.boot()
     expect(await gateway.answers()).toBe(1)
     expect(gateway.models.reportedModels().rootVersion).toBe(2)
     const anew = release(next.release, 2, artifact(2))
@@ -406,7 +330,7 @@ describe('the disk', () => {
   })
 
   test('a root that the one before did not sign is not followed', async () => {
-    const gateway = await boot()
+    const gateway = await story.boot()
     const stranger = newKeys()
     const forged = sealRoot(stranger, 2)
     await gateway.models.desired(
@@ -419,9 +343,9 @@ describe('the disk', () => {
 
 describe('a technician', () => {
   const twoVersions = async (options: GatewayOptions = {}) => {
-    const gateway = await boot(options)
-    await assign(gateway, 1, 1)
-    await assign(gateway, 2, 2)
+    const gateway = await story.boot(options)
+    await gateway.assign(1, 1)
+    await gateway.assign(2, 2)
     return gateway
   }
   const by = (counter: number, fields: Parameters<typeof sealCommand>[1] | object) =>
@@ -429,13 +353,13 @@ describe('a technician', () => {
 
   test('rolls back to the previous version without the control centre, and it is pinned', async () => {
     const gateway = await twoVersions()
-    centre.artifacts.clear()
-    const result = await command(gateway, by(1, {}))
+    story.centre.artifacts.clear()
+    const result = await story.command(gateway, by(1, {}))
     expect(result).toMatchObject({ state: 'succeeded', code: null, serving: { [model]: 1 } })
-    expect(resultsOf('c-1').map(({ state }) => state)).toEqual(['accepted', 'executing', 'succeeded'])
+    expect(story.resultsOf('c-1').map(({ state }) => state)).toEqual(['accepted', 'executing', 'succeeded'])
     expect(await gateway.answers()).toBe(1)
     expect(gateway.state()).toMatchObject({ pinned: true, active: { version: 1 } })
-    await assign(gateway, 3, 2)
+    await gateway.assign(3, 2)
     expect(await gateway.answers()).toBe(1)
     expect(gateway.state()?.outcome).toMatchObject({ version: 2, reason: 'PINNED' })
     expect(gateway.alarms).toEqual([])
@@ -443,22 +367,22 @@ describe('a technician', () => {
 
   test('unpins, and the newest assignment that waited is followed', async () => {
     const gateway = await twoVersions()
-    await command(gateway, by(1, {}))
-    await assign(gateway, 3, 3)
-    await command(gateway, by(2, { operation: 'unpin', target: null }))
+    await story.command(gateway, by(1, {}))
+    await gateway.assign(3, 3)
+    await story.command(gateway, by(2, { operation: 'unpin', target: null }))
     await gateway.when(() => gateway.state()?.active?.version === 3 && gateway.state()?.phase === 'idle')
     expect(await gateway.answers()).toBe(3)
   })
 
   test('gets the stored result for a command that comes again, which is not carried out again', async () => {
     const gateway = await twoVersions()
-    await command(gateway, by(1, {}))
-    await off(gateway)
+    await story.command(gateway, by(1, {}))
+    await story.off(gateway)
     // Done twice, `previous` would be the version that was rolled away.
-    const again = await boot({ now: 3_000_000 })
-    const said = centre.results.length
+    const again = await story.boot({ now: 3_000_000 })
+    const said = story.centre.results.length
     await again.models.command(by(1, { expiresAt: 2_000_000 }))
-    expect(centre.results.slice(said)).toMatchObject([{ commandId: 'c-1', state: 'succeeded' }])
+    expect(story.centre.results.slice(said)).toMatchObject([{ commandId: 'c-1', state: 'succeeded' }])
     expect(await again.answers()).toBe(1)
   })
 
@@ -490,7 +414,7 @@ describe('a technician', () => {
     const gateway = await twoVersions()
     const signed = by(1, fields)
     const message = change?.(signed) ?? signed
-    expect(await command(gateway, message)).toMatchObject({ state: 'refused', code })
+    expect(await story.command(gateway, message)).toMatchObject({ state: 'refused', code })
     expect(await gateway.answers()).toBe(2)
     expect(gateway.state()?.pinned).toBe(false)
   })
@@ -501,11 +425,11 @@ describe('a technician', () => {
     const forged = text.replace(/"sig":"../, '"sig":"AA')
     const rollback = { operation: 'rollback', target: 'previous' } as const
     const refusals = [
-      await command(gateway, { ...by(1, {}), payload: new TextEncoder().encode(forged) }),
-      await command(gateway, sealCommand(newKey(), { ...rollback, counter: 2 })),
-      await command(gateway, sealCommand(keys.director, { ...rollback, counter: 3 })),
-      await command(gateway, by(7, { operation: 'report' })),
-      await command(gateway, by(7, { commandId: 'replayed' })),
+      await story.command(gateway, { ...by(1, {}), payload: new TextEncoder().encode(forged) }),
+      await story.command(gateway, sealCommand(newKey(), { ...rollback, counter: 2 })),
+      await story.command(gateway, sealCommand(keys.director, { ...rollback, counter: 3 })),
+      await story.command(gateway, by(7, { operation: 'report' })),
+      await story.command(gateway, by(7, { commandId: 'replayed' })),
     ].map((result) => result?.code)
     expect(refusals).toEqual(['BAD_SIGNATURE', 'UNKNOWN_KEY', 'NOT_AUTHORISED', null, 'REPLAYED'])
     expect(gateway.codes()).toEqual(['BAD_SIGNATURE', 'UNKNOWN_KEY', 'NOT_AUTHORISED', 'REPLAYED'])
@@ -514,19 +438,19 @@ describe('a technician', () => {
 
   test('is not talked over: a forged message under the id of a done command gets that command’s result', async () => {
     const gateway = await twoVersions()
-    await command(gateway, by(1, {}))
-    const said = centre.results.length
+    await story.command(gateway, by(1, {}))
+    const said = story.centre.results.length
     await gateway.models.command({ id: 'c-1', payload: Uint8Array.of(1), retained: false })
-    expect(centre.results.slice(said)).toMatchObject([{ state: 'succeeded' }])
+    expect(story.centre.results.slice(said)).toMatchObject([{ state: 'succeeded' }])
   })
 
   test.each([
-    ['a target whose bytes changed', () => flipByte(fileOf(1)), 'DIGEST_MISMATCH'],
-    ['a target whose file is gone', () => rm(fileOf(1)), 'NOT_ON_DISK'],
+    ['a target whose bytes changed', () => flipByte(story.fileOf(1)), 'DIGEST_MISMATCH'],
+    ['a target whose file is gone', () => rm(story.fileOf(1)), 'NOT_ON_DISK'],
   ])('is refused %s, and the champion goes on', async (_, damage, code) => {
     const gateway = await twoVersions()
     await damage()
-    expect(await command(gateway, by(1, {}))).toMatchObject({
+    expect(await story.command(gateway, by(1, {}))).toMatchObject({
       state: 'refused',
       code,
       serving: { [model]: 2 },
@@ -536,24 +460,24 @@ describe('a technician', () => {
 
   test('quarantines what serves: the previous version answers, and the digest never comes back', async () => {
     const gateway = await twoVersions()
-    await command(gateway, by(1, { operation: 'quarantine', target: 2 }))
+    await story.command(gateway, by(1, { operation: 'quarantine', target: 2 }))
     await gateway.when(() => gateway.state()?.active?.version === 1)
     expect(await gateway.answers()).toBe(1)
-    expect(await command(gateway, by(2, { target: 2 }))).toMatchObject({ code: 'UNKNOWN_VERSION' })
-    await assign(gateway, 3, 2)
+    expect(await story.command(gateway, by(2, { target: 2 }))).toMatchObject({ code: 'UNKNOWN_VERSION' })
+    await gateway.assign(3, 2)
     expect(gateway.state()?.outcome).toMatchObject({ reason: 'QUARANTINED' })
   })
 
   test('can roll back, and install nothing, on a gateway that does not know the time', async () => {
     const before = await twoVersions()
-    await off(before)
-    const gateway = await boot({ trustedClock: false, now: 0 })
-    await assign(gateway, 3, 3)
+    await story.off(before)
+    const gateway = await story.boot({ trustedClock: false, now: 0 })
+    await gateway.assign(3, 3)
     expect(gateway.state()?.outcome).toMatchObject({ reason: 'EXPIRED' })
-    expect(await command(gateway, by(1, { notBefore: 9, expiresAt: 10 }))).toMatchObject({
+    expect(await story.command(gateway, by(1, { notBefore: 9, expiresAt: 10 }))).toMatchObject({
       state: 'succeeded',
     })
-    expect(await command(gateway, by(1, { commandId: 'again' }))).toMatchObject({ code: 'REPLAYED' })
+    expect(await story.command(gateway, by(1, { commandId: 'again' }))).toMatchObject({ code: 'REPLAYED' })
     expect(await gateway.answers()).toBe(1)
   })
 
@@ -563,149 +487,11 @@ describe('a technician', () => {
       asked.push(from)
       return accept('3 batches')
     }
-    const gateway = await boot({ resend })
-    const result = await command(gateway, by(1, { operation: 'resend', target: 17, model: null }))
+    const gateway = await story.boot({ resend })
+    const result = await story.command(gateway, by(1, { operation: 'resend', target: 17, model: null }))
     expect(result).toMatchObject({ state: 'succeeded', detail: '3 batches' })
     expect(asked).toEqual([17])
   })
-})
-
-describe('a power cut', () => {
-  /** Power that goes off at the `at`-th call to the outside: from then on nothing is done and nothing is answered. */
-  const createPower = (at: number, done: boolean) => {
-    let calls = 0
-    const never = new Promise<never>(() => undefined)
-    const guard =
-      (call: (...of: never[]) => unknown) =>
-      (...of: never[]): unknown => {
-        calls += 1
-        if (calls < at) return wrapFile(call(...of))
-        // Cut after the call: it took place, and nobody heard of it. A session that loads is not left behind.
-        if (calls === at && done) void Promise.resolve(call(...of)).catch(() => undefined)
-        return never
-      }
-    const wrapFile = (result: unknown): unknown =>
-      result instanceof Promise
-        ? result.then((value: unknown) => {
-            const opened = value as { ok?: boolean; value?: { append?: unknown } } | undefined
-            return opened?.ok === true && opened.value?.append !== undefined
-              ? { ...opened, value: fragile(opened.value) }
-              : value
-          })
-        : result
-    const fragile = <Part extends object>(part: Part): Part =>
-      Object.fromEntries(
-        Object.entries(part).map(([name, member]) => [
-          name,
-          typeof member === 'function' && name !== 'bytes' && name !== 'onRun'
-            ? guard(member as () => unknown)
-            : member,
-        ]),
-      ) as Part
-    const wrap: GatewayOptions['wrap'] = (parts) => ({
-      ...parts,
-      store: fragile(parts.store),
-      file: fragile(parts.file),
-      roots: fragile(parts.roots),
-      serving: fragile(parts.serving),
-    })
-    return { wrap, isOff: () => calls >= at, off: () => (at = Math.min(at, calls + 1)) }
-  }
-  type Power = ReturnType<typeof createPower>
-
-  /** Runs the story until it ends or the power goes; true when it went. */
-  const until = async (power: Power, story: () => Promise<unknown>): Promise<boolean> => {
-    let over = false
-    const told = story().finally(() => {
-      over = true
-    })
-    told.catch(() => undefined)
-    while (!over && !power.isOff()) await turn()
-    if (over) await told
-    // What was under way when the power went is given the time to reach the disk.
-    else await new Promise((resolve) => setTimeout(resolve, 5))
-    return !over
-  }
-
-  test.each([true, false])(
-    'at every step of a deployment ends in a verified model serving (cut after the step: %s)',
-    async (done) => {
-      const first = await boot()
-      await assign(first, 1, 1)
-      await off(first)
-      let at = 1
-      for (; ; at += 1) {
-        const copy = await newFolder()
-        await cp(folder, copy, { recursive: true })
-        const original = folder
-        folder = copy
-        const power = createPower(at, done)
-        const cut = await until(power, async () => {
-          const gateway = await boot({ wrap: power.wrap })
-          await assign(gateway, 2, 2)
-          await off(gateway)
-        })
-        running = []
-        const after = await boot()
-        // A verified version answers before anything is heard from the control centre …
-        expect([1, 2]).toContain(await after.answers())
-        await after.models.desired(desired(2, 2))
-        await after.when(() => after.state()?.phase === 'idle')
-        // … and the assignment comes through in the end.
-        expect(await after.answers()).toBe(2)
-        expect(after.state()?.quarantined).toEqual([])
-        await off(after)
-        folder = original
-        await removeFolder(copy)
-        if (!cut) break
-      }
-      expect(at).toBeGreaterThan(20)
-    },
-    30_000,
-  )
-
-  test.each([true, false])(
-    'at every step of a rollback loses no command and does none twice (cut after the step: %s)',
-    async (done) => {
-      const first = await boot()
-      await assign(first, 1, 1)
-      await assign(first, 2, 2)
-      await off(first)
-      const message = sealCommand(keys.technician, { operation: 'rollback', target: 'previous', counter: 1 })
-      let at = 1
-      for (; ; at += 1) {
-        const copy = await newFolder()
-        await cp(folder, copy, { recursive: true })
-        const original = folder
-        folder = copy
-        centre.results.length = 0
-        const power = createPower(at, done)
-        const cut = await until(power, async () => {
-          const gateway = await boot({ wrap: power.wrap })
-          await command(gateway, message)
-          await off(gateway)
-        })
-        running = []
-        const after = await boot()
-        expect([1, 2]).toContain(await after.answers())
-        // The broker delivers again what was not acknowledged.
-        await after.models.command(message)
-        await expect.poll(() => resultsOf('c-1').at(-1)?.state, { interval: 5 }).toBe('succeeded')
-        expect(await after.answers()).toBe(1)
-        expect(after.state()).toMatchObject({
-          pinned: true,
-          active: { version: 1 },
-          previous: { version: 2 },
-        })
-        await off(after)
-        folder = original
-        await removeFolder(copy)
-        if (!cut) break
-      }
-      expect(at).toBeGreaterThan(15)
-    },
-    30_000,
-  )
 })
 
 const noSpace = () => new Failure('NO_SPACE', 'no space left', { retryable: true })

@@ -258,7 +258,7 @@ export const start = async (
       link: centre.link,
       crc32,
       requestId: () => `r-${requests++}`,
-      wait: (_ms, signal) => (signal.aborted ? Promise.resolve() : wait(20, signal)),
+      wait: (_ms, signal) => (signal.aborted ? Promise.resolve() : wait(5, signal)),
       random: () => 0,
     },
     { chunkBytes: 200, triesMax: 2 },
@@ -276,7 +276,7 @@ export const start = async (
     clock: { now: () => options.now ?? 1_000_000, trusted: () => options.trustedClock ?? true },
     monotonicMs: () => performance.now(),
     // Every delay is short, none is long: what a test waits for is a condition.
-    wait: (ms, signal) => wait(Math.min(ms, 20), signal),
+    wait: (ms, signal) => wait(Math.min(ms, 5), signal),
     random: () => 0,
     raise: (alarm) => alarms.push(alarm),
     onFailure: (cause) => failures.push(cause),

@@ -1,0 +1,149 @@
+/** The power goes off at every call to the outside, before it or after it, and the gateway is started again. */
+
+import { cp } from 'node:fs/promises'
+import { setImmediate as turn } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { newFolder, sealCommand, type GatewayOptions } from './testing/gateway.fs.ts'
+import { createStory, desired, keys, type Story } from './testing/story.contract.ts'
+
+let story: Story
+beforeEach(async () => {
+  story = await createStory()
+})
+afterEach(() => story.end())
+
+describe('a power cut', () => {
+  /** Power that goes off at the `at`-th call to the outside: from then on nothing is done and nothing is answered. */
+  const createPower = (at: number, done: boolean) => {
+    let calls = 0
+    const never = new Promise<never>(() => undefined)
+    const guard =
+      (call: (...of: never[]) => unknown) =>
+      (...of: never[]): unknown => {
+        calls += 1
+        if (calls < at) return wrapFile(call(...of))
+        // Cut after the call: it took place, and nobody heard of it. A session that loads is not left behind.
+        if (calls === at && done) void Promise.resolve(call(...of)).catch(() => undefined)
+        return never
+      }
+    const wrapFile = (result: unknown): unknown =>
+      result instanceof Promise
+        ? result.then((value: unknown) => {
+            const opened = value as { ok?: boolean; value?: { append?: unknown } } | undefined
+            return opened?.ok === true && opened.value?.append !== undefined
+              ? { ...opened, value: fragile(opened.value) }
+              : value
+          })
+        : result
+    const fragile = <Part extends object>(part: Part): Part =>
+      Object.fromEntries(
+        Object.entries(part).map(([name, member]) => [
+          name,
+          typeof member === 'function' && name !== 'bytes' && name !== 'onRun'
+            ? guard(member as () => unknown)
+            : member,
+        ]),
+      ) as Part
+    const wrap: GatewayOptions['wrap'] = (parts) => ({
+      ...parts,
+      store: fragile(parts.store),
+      file: fragile(parts.file),
+      roots: fragile(parts.roots),
+      serving: fragile(parts.serving),
+    })
+    return { wrap, isOff: () => calls >= at, off: () => (at = Math.min(at, calls + 1)) }
+  }
+  type Power = ReturnType<typeof createPower>
+
+  /** Runs the story until it ends or the power goes; true when it went. */
+  const until = async (power: Power, story: () => Promise<unknown>): Promise<boolean> => {
+    let over = false
+    const told = story().finally(() => {
+      over = true
+    })
+    told.catch(() => undefined)
+    while (!over && !power.isOff()) await turn()
+    if (over) await told
+    // What was under way when the power went is given the time to reach the disk.
+    else for (let turns = 0; turns < 20; turns += 1) await turn()
+    return !over
+  }
+
+  test.each([true, false])(
+    'at every step of a deployment ends in a verified model serving (cut after the step: %s)',
+    async (done) => {
+      const first = await story.boot()
+      await first.assign(1, 1)
+      await story.off(first)
+      const original = story.folder()
+      let at = 1
+      for (; ; at += 1) {
+        const copy = await newFolder()
+        await cp(original, copy, { recursive: true })
+        story.moveTo(copy)
+        const power = createPower(at, done)
+        const cut = await until(power, async () => {
+          const gateway = await story.boot({ wrap: power.wrap })
+          await gateway.assign(2, 2)
+          await story.off(gateway)
+        })
+        story.forget()
+        const after = await story.boot()
+        // A verified version answers before anything is heard from the control centre …
+        expect([1, 2]).toContain(await after.answers())
+        await after.models.desired(desired(2, 2))
+        await after.when(() => after.state()?.phase === 'idle')
+        // … and the assignment comes through in the end.
+        expect(await after.answers()).toBe(2)
+        expect(after.state()?.quarantined).toEqual([])
+        await story.off(after)
+        if (!cut) break
+      }
+      console.log(at)
+      expect(at).toBeGreaterThan(20)
+    },
+    30_000,
+  )
+
+  test.each([true, false])(
+    'at every step of a rollback loses no command and does none twice (cut after the step: %s)',
+    async (done) => {
+      const first = await story.boot()
+      await first.assign(1, 1)
+      await first.assign(2, 2)
+      await story.off(first)
+      const message = sealCommand(keys.technician, { operation: 'rollback', target: 'previous', counter: 1 })
+      const original = story.folder()
+      let at = 1
+      for (; ; at += 1) {
+        const copy = await newFolder()
+        await cp(original, copy, { recursive: true })
+        story.moveTo(copy)
+        story.centre.results.length = 0
+        const power = createPower(at, done)
+        const cut = await until(power, async () => {
+          const gateway = await story.boot({ wrap: power.wrap })
+          await story.command(gateway, message)
+          await story.off(gateway)
+        })
+        story.forget()
+        const after = await story.boot()
+        expect([1, 2]).toContain(await after.answers())
+        // The broker delivers again what was not acknowledged.
+        await after.models.command(message)
+        await expect.poll(() => story.resultsOf('c-1').at(-1)?.state, { interval: 5 }).toBe('succeeded')
+        expect(await after.answers()).toBe(1)
+        expect(after.state()).toMatchObject({
+          pinned: true,
+          active: { version: 1 },
+          previous: { version: 2 },
+        })
+        await story.off(after)
+        if (!cut) break
+      }
+      console.log(at)
+      expect(at).toBeGreaterThan(15)
+    },
+    30_000,
+  )
+})
