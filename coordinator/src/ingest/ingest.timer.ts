@@ -27,7 +27,7 @@ const dayMs = 86_400_000
 const groupBatchesMax = 1_024
 
 /** Batches of one fold; nothing else is done meanwhile. */
-const foldBatchesMax = 64
+const foldBatchesMax = 256
 
 /** Batches that may wait to be folded: beyond, storing more waits for the fold, and agents for their PUBACK. */
 const foldLagMax = 512

@@ -32,6 +32,8 @@ interface TouchedBlock extends Block {
 
 export interface FoldTables {
   readonly merge: (site: string, agentId: number, series: ReadingSeries) => void
+  /** Blocks read since the last `write`. */
+  readonly touched: () => number
   readonly write: () => void
   readonly countUnreadable: () => void
   /** After a rollback: rows that were made are gone. */
@@ -68,6 +70,7 @@ export const createFoldTables = (database: Connection): FoldTables => {
   const tallies = new Map<string, SeriesTally>()
   const blocks = new Map<number, TouchedBlock>()
   let blockBytes = 0
+  let touched = 0
 
   const seriesId = (
     key: string,
@@ -102,12 +105,13 @@ export const createFoldTables = (database: Connection): FoldTables => {
     const held = blocks.get(id)
     if (held !== undefined) return held
     if (blockBytes > blockBytesMax) writeBlocks()
+    touched += 1
     const stored = selectBlock.get(id)
     const views = stored === undefined ? emptyBlock(block, intervalMs) : toBlock(stored)
-    const touched = { ...views, changed: false }
-    blocks.set(id, touched)
-    blockBytes += touched.bytes.byteLength
-    return touched
+    const fresh = { ...views, changed: false }
+    blocks.set(id, fresh)
+    blockBytes += fresh.bytes.byteLength
+    return fresh
   }
 
   const writeBlocks = (): void => {
@@ -153,6 +157,7 @@ export const createFoldTables = (database: Connection): FoldTables => {
     }
     for (const counter of counters.values()) if (counter.trainable > 0) addToCounter.run(counter)
     tallies.clear()
+    touched = 0
   }
 
   const forget = (): void => {
@@ -160,10 +165,12 @@ export const createFoldTables = (database: Connection): FoldTables => {
     tallies.clear()
     blocks.clear()
     blockBytes = 0
+    touched = 0
   }
 
   return {
     merge,
+    touched: () => touched,
     write,
     countUnreadable: () => addToQuarantine.run('UNREADABLE'),
     forget,
