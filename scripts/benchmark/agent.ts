@@ -1,0 +1,155 @@
+/**
+ * How fast does an agent answer after its start, and how much memory does it keep? Real processes: one gets a model from
+ * a control centre in this process; then it is started again and again on the same directory, and timed from `spawn`
+ * to the first answered request and to the first forecast; then it serves 1,000 meters at an accelerated clock.
+ *
+ *   node scripts/benchmark/agent.ts [--rounds 5] [--seconds 30] [--meters 1000]
+ */
+
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { layersOf, tinyContract, type Dense } from '@imlma/agent/serving/testing'
+import { spawnAgent, startControlCentre, type SpawnedAgent } from '@imlma/agent/serving/testing/processes'
+
+const { values: given } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '30' },
+    meters: { type: 'string', default: '1000' },
+  },
+})
+const rounds = Math.max(5, Number(given.rounds))
+const seconds = Number(given.seconds)
+const meters = Number(given.meters)
+const bars = { startMsMax: 1_500, residentMBMax: 110 }
+
+const contract = tinyContract({ features: 96, horizon: 96, seasonSteps: 96 })
+const layer = layersOf([96, 96], 0.01)[0] as Dense
+
+const median = (list: readonly number[]): number =>
+  list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)] as number
+
+const until = async (condition: () => Promise<boolean> | boolean): Promise<void> => {
+  const givenUpAt = performance.now() + 60_000
+  while (!(await condition())) {
+    if (performance.now() > givenUpAt) throw new Error('waited a minute in vain')
+    await pause(2)
+  }
+}
+
+const request = JSON.stringify({
+  inputs: [{ name: 'features', shape: [1, 96], datatype: 'FP32', data: Array.from({ length: 96 }, () => 1) }],
+})
+
+/** Memory of a process as the kernel counts it, in megabytes: all, and what is its own (not pages of files). */
+const memoryOf = async (pid: number): Promise<{ residentMB: number; ownMB: number; peakMB: number }> => {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  const of = (field: string): number => Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1_024
+  return { residentMB: of('VmRSS'), ownMB: of('RssAnon'), peakMB: of('VmHWM') }
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'imlma-benchmark-'))
+const centre = await startControlCentre()
+await writeFile(join(folder, 'root.json'), JSON.stringify(centre.root))
+const feed = {
+  kind: 'simulated',
+  name: 'feed',
+  meters,
+  speed: 1_800,
+  historyDays: 7,
+  register: contract.register,
+}
+await writeFile(join(folder, 'config.json'), JSON.stringify({ sources: [feed] }))
+
+const start = (...more: readonly string[]): SpawnedAgent =>
+  spawnAgent([
+    ...[
+      '--name',
+      'gw-1',
+      '--site',
+      centre.site,
+      '--broker',
+      centre.url,
+      '--port',
+      '0',
+      '--log',
+      'error',
+    ].concat(more),
+    ...['--root', join(folder, 'root.json')].concat('--data-dir', join(folder, 'gw-1')),
+  ])
+
+const install = async (): Promise<void> => {
+  const agent = start('--config', join(folder, 'config.json'))
+  await agent.up
+  centre.assign('gw-1', centre.release(1, layer, contract))
+  await until(() => centre.of('gw-1').reported?.models['load']?.phase === 'idle')
+  await until(() => centre.of('gw-1').batches.size > 0)
+  await pause(1_000)
+  await agent.end()
+}
+
+const timeStart = async () => {
+  const startedAt = performance.now()
+  const agent = start()
+  const url = await agent.up
+  const upMs = performance.now() - startedAt
+  const answer = await fetch(`${url}/v2/models/load/infer`, { method: 'POST', body: request })
+  if (answer.status !== 200) throw new Error(await answer.text())
+  const inferMs = performance.now() - startedAt
+  await until(
+    async () => ((await (await fetch(`${url}/forecasts?limit=1`)).json()) as { total: number }).total > 0,
+  )
+  const forecastMs = performance.now() - startedAt
+  await agent.end()
+  return { upMs, inferMs, forecastMs }
+}
+
+const watchMemory = async () => {
+  const agent = start('--config', join(folder, 'config.json'))
+  await agent.up
+  const samples: number[] = []
+  const own: number[] = []
+  for (let second = 0; second < seconds; second++) {
+    await pause(1_000)
+    const memory = await memoryOf(agent.process.pid as number)
+    samples.push(memory.residentMB)
+    own.push(memory.ownMB)
+  }
+  const { peakMB } = await memoryOf(agent.process.pid as number)
+  const status = (await (await fetch(`${await agent.up}/status`)).json()) as { forecasts: object }
+  await agent.end()
+  const later = samples.slice(Math.floor(seconds / 2))
+  return {
+    residentMB: Math.round(median(later)),
+    residentMBMax: Math.round(Math.max(...later)),
+    ownMB: Math.round(median(own.slice(Math.floor(seconds / 2)))),
+    peakMB: Math.round(peakMB),
+    forecasts: status.forecasts,
+  }
+}
+
+try {
+  await install()
+  const starts = []
+  for (let round = 0; round < rounds; round++) starts.push(await timeStart())
+  const of = (pick: (one: (typeof starts)[number]) => number): number => Math.round(median(starts.map(pick)))
+  const startMs = {
+    up: of((s) => s.upMs),
+    firstInfer: of((s) => s.inferMs),
+    firstForecast: of((s) => s.forecastMs),
+  }
+  const memory = await watchMemory()
+  const held = {
+    start: startMs.firstForecast <= bars.startMsMax,
+    memory: memory.residentMBMax <= bars.residentMBMax,
+  }
+  console.log(
+    JSON.stringify({ benchmark: 'agent', rounds, meters, startMs, memory, bars, held }, undefined, 2),
+  )
+} finally {
+  await centre.close()
+  await rm(folder, { recursive: true })
+}
