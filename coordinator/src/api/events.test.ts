@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { RegistryEvent } from '../registry/events.ts'
 import { createTestApp, fixtureNow } from './testing/call.http.ts'
+import { createControlFixture } from './testing/control-fixture.ts'
 
 interface Message {
   readonly event: string
@@ -77,6 +78,27 @@ describe('the stream of events', () => {
     app.control.tell(rootAccepted(3), fixtureNow)
     const after = await stream.next()
     expect([...before, after].map((message) => message?.id)).toEqual([head - 1, head, head + 1].map(String))
+    await stream.close()
+  })
+
+  test('an event that comes while the past is read is told once', async () => {
+    const control = createControlFixture({ now: fixtureNow })
+    const head = (await control.health()).seq
+    const app = createTestApp(
+      {},
+      {},
+      {
+        ...control,
+        events: async (range) => {
+          if (control.watchers() === 1) control.tell(rootAccepted(3), fixtureNow)
+          return control.events(range)
+        },
+      },
+    )
+    const stream = await open(app, `?after=${head}`)
+    const first = await stream.next()
+    control.tell(rootAccepted(4), fixtureNow)
+    expect([first?.id, (await stream.next())?.id]).toEqual([String(head + 1), String(head + 2)])
     await stream.close()
   })
 

@@ -254,7 +254,7 @@ describe('a technician', () => {
         qos: 1,
       },
     })
-    client.on('message', (topic, payload, { retain }) => {
+    const answer = async (topic: string, payload: Buffer, retain: boolean) => {
       const commandId = topic.split('/').at(-1) as string
       const opened = openEnvelope(envelopeSchema.parse(JSON.parse(payload.toString())), {
         payloadType: commandPayloadType,
@@ -275,13 +275,15 @@ describe('a technician', () => {
           at: 1,
           ...state,
         }
-        client.publish(
+        // One after the other, each once the broker has it: the first must not be taken for the last.
+        await client.publishAsync(
           toTopic({ site: 'demo', agent: name }, 'result', commandId),
           Buffer.from(encodeJson(result)),
           { qos: 1 },
         )
       }
-    })
+    }
+    client.on('message', (topic, payload, { retain }) => void answer(topic, payload, retain))
     await client.subscribeAsync([`imlma/v1/demo/${name}/command/+`, 'imlma/v1/demo/_all/command/+'], {
       qos: 1,
     })

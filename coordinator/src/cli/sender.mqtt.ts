@@ -111,5 +111,6 @@ const publishAndWait = async (
   // Never retained: an order that lies in the broker would be given again to every agent that connects.
   const published = client.publishAsync(topic, Buffer.from(encodeJson(envelope)), { qos: 1, retain: false })
   await Promise.all([published, finished])
-  return answers
+  // What comes from now on came too late.
+  return new Map(answers)
 }

@@ -6,8 +6,11 @@ import { createControlFixture, type ControlFixture, type FixtureOptions } from '
 
 export const fixtureNow = Date.UTC(2026, 4, 11, 9, 30)
 
-export const createTestApp = (options: Partial<AppOptions> = {}, fixture: Partial<FixtureOptions> = {}) => {
-  const control: ControlFixture = createControlFixture({ now: fixtureNow, ...fixture })
+export const createTestApp = (
+  options: Partial<AppOptions> = {},
+  fixture: Partial<FixtureOptions> = {},
+  control: ControlFixture = createControlFixture({ now: fixtureNow, ...fixture }),
+) => {
   const errors: unknown[] = []
   const page = { content: new TextEncoder().encode('<!doctype html>'), mediaType: 'text/html', etag: '"1"' }
   const assets = {

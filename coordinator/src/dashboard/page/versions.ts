@@ -59,9 +59,8 @@ export const renderVersions = (picks: Picks): void => {
           {},
           h('th', { scope: 'col', title: 'First of the comparison' }, 'A'),
           h('th', { scope: 'col', title: 'Second of the comparison' }, 'B'),
-          ...['Version', 'Verdict', 'Trained', 'Learner', 'Trigger'].map((name) =>
-            h('th', { scope: 'col' }, name),
-          ),
+          ...['Version', 'Verdict'].map((name) => h('th', { scope: 'col' }, name)),
+          ...['Trained', 'Learner', 'Trigger'].map((name) => h('th', { scope: 'col', class: 'wide' }, name)),
           h('th', { scope: 'col', class: 'right' }, 'MSE ', h('small', {}, `${unit}²`)),
           h('th', { scope: 'col', class: 'right' }, 'MAE ', h('small', {}, unit)),
           h('th', { scope: 'col', class: 'right' }, 'R²'),
