@@ -34,6 +34,8 @@ const program = join(import.meta.dirname, 'main.ts')
 let folder: string
 let dataDir: string
 let keyPath: string
+/** What the latest program has said on standard error so far. */
+let said = ''
 let control: ControlFixture
 let server: HttpServer
 let environment: Record<string, string>
@@ -47,12 +49,12 @@ interface Ended {
 /** The program inside this process; `spawned` below proves that the file itself does the same. */
 const imlma = async (...words: string[]): Promise<Ended> => {
   let out = ''
-  let err = ''
+  said = ''
   const open = (options: Sources['options']) =>
-    openContext({ folder, environment, options }, (line) => (err += `${line}\n`))
-  const terminal = { out: (text: string) => (out += text), err: (text: string) => (err += text) }
+    openContext({ folder, environment, options }, (line) => (said += `${line}\n`))
+  const terminal = { out: (text: string) => (out += text), err: (text: string) => (said += text) }
   const code = await runProgram({ commands, open, terminal }, words)
-  return { code, out, err }
+  return { code, out, err: said }
 }
 
 /** The program as a process, with nothing of this one's environment but what it is given. */
@@ -264,7 +266,10 @@ describe('a technician', () => {
         verify: verifyEd25519,
       })
       orders.push({ topic, retain, command: opened.ok ? opened.value : opened.refusal })
-      for (const state of states) {
+      for (const [index, state] of states.entries()) {
+        // One after the other, each once the last was told: the first must not be taken for the final one.
+        if (index > 0)
+          await expect.poll(() => said).toContain(`${name}: ${states[index - 1]?.state ?? 'accepted'}`)
         const result = {
           v: 1,
           commandId,
@@ -275,7 +280,6 @@ describe('a technician', () => {
           at: 1,
           ...state,
         }
-        // One after the other, each once the broker has it: the first must not be taken for the last.
         await client.publishAsync(
           toTopic({ site: 'demo', agent: name }, 'result', commandId),
           Buffer.from(encodeJson(result)),
