@@ -23,12 +23,17 @@ describe('a power cut', () => {
       (...of: never[]): unknown => {
         calls += 1
         const result = calls < at || (calls === at && done) ? call(...of) : undefined
-        if (calls < at) return result instanceof Promise ? wrapFile(result) : result
+        if (calls < at) return result instanceof Promise ? begun(wrapFile(result)) : result
         // Cut after the call: it took place, and nobody heard of it.
-        if (result instanceof Promise) void wrapFile(result).catch(() => undefined)
+        if (result instanceof Promise) void begun(wrapFile(result))
         return never
       }
+    const last: Promise<unknown>[] = []
     const files: { readonly close: () => Promise<void> }[] = []
+    const begun = <Value>(result: Promise<Value>): Promise<Value> => {
+      last.push(result.catch(() => undefined))
+      return result
+    }
     const wrapFile = async (result: unknown): Promise<unknown> => {
       const opened = (await result) as { ok?: boolean; value?: PartialFile } | undefined
       if (opened?.ok !== true || opened.value?.append === undefined) return opened
@@ -54,8 +59,9 @@ describe('a power cut', () => {
     return {
       wrap,
       isOff: () => calls >= at,
-      /** What the system does for a process that died. */
-      closeFiles: async () => {
+      /** What had begun has reached the disk; then what the system does for a process that died. */
+      settle: async () => {
+        await Promise.all(last)
         for (const file of files) await file.close().catch(() => undefined)
       },
     }
@@ -71,9 +77,7 @@ describe('a power cut', () => {
     told.catch(() => undefined)
     while (!over && !power.isOff()) await turn()
     if (over) await told
-    // What was under way when the power went is given the time to reach the disk.
-    else for (let turns = 0; turns < 20; turns += 1) await turn()
-    await power.closeFiles()
+    await power.settle()
     return !over
   }
 
