@@ -1,0 +1,114 @@
+/** When a run with `--rounds` or `--until` is over, and what it says at the end. */
+
+import { Failure } from '@imlma/protocol/result'
+import type { StartOptions } from './options.ts'
+
+const lookEveryMs = 250
+/** Without any decision for so long the feed has ended, or something is broken. */
+const silenceMsMax = 300_000
+
+interface Figures {
+  readonly mse: number | null
+  readonly mae: number | null
+  readonly r2: number | null
+}
+
+interface Round {
+  readonly run: string
+  readonly state: 'running' | 'decided' | 'completed' | 'failed'
+  readonly version: number | null
+  readonly trigger: unknown
+  readonly rows: number | null
+  readonly readings: number | null
+  readonly datasetSha256: string | null
+  readonly learner: string | null
+  readonly parameters: unknown
+  readonly window: unknown
+  readonly champion: (Figures & { version: number | null; learner: string }) | null
+  readonly challenger: Figures | null
+  readonly verdict: string | null
+  readonly reasons: readonly string[]
+  readonly delayMs: unknown
+}
+
+interface Agent {
+  readonly agent: string
+  readonly presence: string
+  readonly models: readonly { model: string; version: number | null; phase: string; pinned: boolean }[]
+}
+
+const ask = async <View>(url: string, path: string): Promise<View> => {
+  const response = await fetch(`${url}/api/v1/${path}`, { signal: AbortSignal.timeout(10_000) })
+  if (!response.ok) throw new Failure('API_FAILED', `${path}: ${response.status} ${await response.text()}`)
+  return (await response.json()) as View
+}
+
+/** Resolves when what was asked for has happened and every agent has reached its final state. */
+export const awaitEnd = async (url: string, agents: number, options: StartOptions): Promise<'reached'> => {
+  if (options.rounds === undefined && options.until === undefined) return new Promise(() => undefined)
+  let progressAt = performance.now()
+  let known = -1
+  for (;;) {
+    const rounds = await ask<Round[]>(url, 'triggers?limit=500').catch(() => [])
+    const completed = rounds.filter(({ state }) => state === 'completed')
+    if (rounds.length !== known) progressAt = performance.now()
+    known = rounds.length
+    const isEnough =
+      options.rounds === undefined
+        ? completed.some(({ verdict }) => verdict === 'promote')
+        : completed.length > options.rounds
+    if (isEnough && (await areSettled(url, agents))) return 'reached'
+    if (performance.now() - progressAt > silenceMsMax) {
+      throw new Failure(
+        'NO_MORE_ROUNDS',
+        `${completed.length} versions were decided, then nothing for 5 minutes`,
+        {
+          hint: 'the file may have ended: give fewer --rounds, or a smaller --volume',
+        },
+      )
+    }
+    await new Promise((resolve) => setTimeout(resolve, lookEveryMs))
+  }
+}
+
+/** Every agent is there, idle, and serves the champion unless somebody pinned it. */
+const areSettled = async (url: string, agents: number): Promise<boolean> => {
+  const [views, models] = await Promise.all([
+    ask<Agent[]>(url, 'agents'),
+    ask<{ model: string; champion: { version: number } | null }[]>(url, 'models'),
+  ])
+  if (views.filter(({ presence }) => presence === 'online').length < agents) return false
+  return views.every(({ models: served }) =>
+    models.every(({ model, champion }) => {
+      const one = served.find((candidate) => candidate.model === model)
+      return one?.phase === 'idle' && (one.pinned || one.version === (champion?.version ?? null))
+    }),
+  )
+}
+
+/** Oldest round first. */
+export const summarise = async (url: string): Promise<unknown> => {
+  const rounds = await ask<Round[]>(url, 'triggers?limit=500')
+  const agents = await ask<Agent[]>(url, 'agents')
+  return {
+    rounds: rounds
+      .filter(({ state }) => state === 'completed')
+      .toReversed()
+      .map((round) => ({
+        version: round.version,
+        trigger: round.trigger,
+        readings: round.readings,
+        rows: round.rows,
+        datasetSha256: round.datasetSha256,
+        learner: round.learner,
+        hyperParameters: round.parameters,
+        window: round.window,
+        champion: round.champion,
+        challenger: round.challenger,
+        verdict: round.verdict,
+        reasons: round.reasons,
+        updateDelayMs: round.delayMs,
+      })),
+    agents: agents.map(({ agent, presence, models }) => ({ agent, presence, models })),
+  }
+}
