@@ -279,14 +279,19 @@ describe('environment', () => {
 
 describe('rooms', () => {
   run([
-    { path: 'agent/src/outbox/a.ts', text: `import '../link/b.ts'` },
+    { path: 'agent/src/link/a.ts', text: `import '../outbox/b.ts'` },
     {
-      path: 'agent/src/link/a.ts',
-      text: `import '../outbox/b.ts'`,
-      objection: 'link does not import from outbox',
+      path: 'agent/src/outbox/a.ts',
+      text: `import '../link/b.ts'`,
+      objection: 'outbox does not import from link',
     },
     { path: 'agent/src/main.ts', text: `import './link/b.ts'` },
-    { path: 'agent/src/link/a.ts', text: `import '../main.ts'`, objection: 'nobody imports main.ts' },
+    {
+      path: 'agent/src/link/a.ts',
+      text: `import '../main.ts'`,
+      objection: 'nobody but its launcher imports main.ts',
+    },
+    { path: 'agent/bin/agent.mjs', text: `await import('../src/main.ts')` },
     { path: 'agent/src/cellar/a.ts', text: 'export const a = 1', objection: 'cellar is no room of agent' },
     { path: 'coordinator/src/api/a.ts', text: `import '../registry/b.ts'` },
     {

@@ -24,7 +24,9 @@ export interface Source {
   readonly room: string | undefined
   /** `['sqlite']` of `outbox.sqlite.ts`. */
   readonly suffixes: readonly string[]
+  /** By its suffix, or in a folder `testing`. */
   readonly isTest: boolean
+  /** `main.ts`, or a launcher in `bin/` that starts it. */
   readonly isMain: boolean
   /** True where every statement is an `export … from`: a list of names, not code. */
   readonly isBarrel: boolean
@@ -78,8 +80,8 @@ export const toSource = (path: string, text: string): Source => {
     home: path.includes('/') ? home : '',
     room: inside === 'src' && below.length > 1 ? below[0] : undefined,
     suffixes,
-    isTest: suffixes.some((suffix) => testSuffixes.includes(suffix)),
-    isMain: posix.basename(path) === 'main.ts',
+    isTest: suffixes.some((suffix) => testSuffixes.includes(suffix)) || path.includes('/testing/'),
+    isMain: posix.basename(path) === 'main.ts' || inside === 'bin',
     isBarrel:
       statements.length > 0 &&
       statements.every((each) => isNode(each['source']) && each.type !== 'ImportDeclaration'),

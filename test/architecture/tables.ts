@@ -25,6 +25,7 @@ export const technologies: Readonly<Record<string, readonly string[] | 'any'>> =
   clock: [],
   commander: ['commander'],
   croner: ['croner'],
+  csv: ['csv-parse'],
   crypto: [],
   echarts: ['echarts'],
   fork: [],
@@ -73,12 +74,14 @@ const everyDeciding = [
 /** Which rooms a room may import from, along the way of a reading. Every room may import from itself. */
 export const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   agent: {
-    link: [],
-    outbox: ['link'],
+    link: ['outbox'],
+    outbox: [],
+    history: ['outbox'],
     sources: ['outbox'],
-    models: ['link'],
-    serving: ['models', 'outbox', 'sources'],
-    monitoring: ['serving', 'models', 'outbox', 'sources', 'link'],
+    serving: ['history'],
+    models: ['serving', 'link'],
+    monitoring: ['serving', 'models', 'history', 'link'],
+    api: ['serving', 'models', 'monitoring', 'outbox', 'sources', 'link'],
   },
   coordinator: {
     storage: [],
@@ -94,8 +97,9 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
     gate: [...upToRegistry, 'datasets', 'training', 'tuning'],
     rollout: [...upToRegistry, 'gate', 'fleet'],
     lifecycle: everyDeciding,
-    api: [...everyDeciding, 'lifecycle', 'dashboard'],
-    dashboard: [...everyDeciding, 'lifecycle'],
+    api: [...everyDeciding, 'lifecycle'],
+    dashboard: [...everyDeciding, 'lifecycle', 'api'],
+    control: [...everyDeciding, 'lifecycle', 'api', 'dashboard'],
     cli: [...everyDeciding, 'lifecycle', 'api', 'dashboard'],
   },
 }

@@ -9,7 +9,7 @@ const story = tellStory(1_700_000_000_000)
 const hash = '0'.repeat(64)
 const chain = (...events: RegistryEvent[]): ChainedEvent[] =>
   events.map((event, index) => ({ seq: index + 1, at: index, event, previousHash: hash, hash }))
-const trigger = { kind: 'volume', evidence: { newReadings: 1_234 }, at: 5 } as const
+const trigger = { kind: 'volume', evidence: { readingsSince: 1_234, threshold: 1_000 }, at: 5 } as const
 const triggered = (run: string): RegistryEvent => ({ kind: 'retraining-triggered', model: 'm', run, trigger })
 const assigned = (version: number, agents: string[]): RegistryEvent => ({
   kind: 'version-assigned',
@@ -94,7 +94,7 @@ describe('sentences', () => {
   }
 
   test.each<[RegistryEvent, string]>([
-    [triggered('a'), 'note | Training of m starts: enough new readings (new readings 1,234).'],
+    [triggered('a'), 'note | Training of m starts: 1,234 new readings, 1,000 are enough.'],
     [deployed(2, 'gw-1', 'refused'), 'act | gw-1 refused m version 2 (LATENCY) and keeps what it serves.'],
     [deployed(2, 'gw-1', 'rolled-back'), 'act | gw-1 went back from m version 2 (LATENCY).'],
     [deployed(2, 'gw-1', 'committed'), 'good | gw-1 serves m version 2.'],

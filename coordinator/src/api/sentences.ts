@@ -48,10 +48,7 @@ const tell = (event: RegistryEvent): Sentence => {
     case 'version-deployed':
       return tellDeployment(event)
     case 'run-completed':
-      return [
-        'good',
-        `${event.model} version ${event.version} has reached every agent, ${figure(event.delayMs.total / 1_000)} s after its trigger.`,
-      ]
+      return tellCompletion(event)
     case 'command-seen':
       return tellCommand(event)
     case 'pin-changed':
@@ -68,20 +65,28 @@ const tell = (event: RegistryEvent): Sentence => {
   }
 }
 
-export const tellTrigger = ({
-  kind,
-  evidence,
-}: Extract<RegistryEvent, { kind: 'retraining-triggered' }>['trigger']): string => {
-  const said = Object.entries(evidence)
-    .map(([name, value]) => `${spaced(name)} ${typeof value === 'number' ? grouped(value) : String(value)}`)
-    .join(', ')
-  const reason = {
-    volume: 'enough new readings',
-    interval: 'the interval has passed',
-    drift: 'the readings have drifted',
-    manual: 'asked for by a person',
-  }[kind]
-  return said === '' ? reason : `${reason} (${said})`
+type Trigger = Extract<RegistryEvent, { kind: 'retraining-triggered' }>['trigger']
+
+/** Why a training started, with the numbers that decided it; everything else of the evidence is in the event. */
+export const tellTrigger = ({ kind, evidence }: Trigger): string => {
+  const number = (name: string): string => {
+    const value = evidence[name]
+    return typeof value === 'number' ? grouped(value) : '–'
+  }
+  const readings = `${number('readingsSince')} new readings`
+  const { elapsedMs, reason } = evidence
+  switch (kind) {
+    case 'volume':
+      return `${readings}, ${number('threshold')} are enough`
+    case 'interval':
+      return typeof elapsedMs === 'number'
+        ? `${grouped(Math.round(elapsedMs / 1_000))} s since the last training, ${readings}`
+        : `the interval has passed, ${readings}`
+    case 'drift':
+      return `drift, ${readings}${typeof reason === 'string' ? `: ${reason}` : ''}`
+    case 'manual':
+      return `asked for by a person${typeof reason === 'string' ? `: ${reason}` : ''}`
+  }
 }
 
 const tellDataset = ({
@@ -98,7 +103,8 @@ const tellDecision = ({
   const { champion, challenger, rows } = decision
   const against =
     champion.version === null ? `the ${champion.learner} baseline` : `version ${champion.version}`
-  const numbers = `MSE ${figure(challenger.mse)} against ${figure(champion.mse)} on ${grouped(rows)} rows`
+  const pair = (name: 'mse' | 'mae' | 'r2') => `${figure(challenger[name])} against ${figure(champion[name])}`
+  const numbers = `MSE ${pair('mse')}, MAE ${pair('mae')}, R² ${pair('r2')} on ${grouped(rows)} forecasts`
   switch (decision.verdict) {
     case 'promote':
       return ['good', `The gate promotes ${model} version ${version} over ${against}: ${numbers}.`]
@@ -107,6 +113,18 @@ const tellDecision = ({
     case 'inconclusive':
       return ['note', `The gate cannot tell ${model} version ${version} from ${against} yet: ${numbers}.`]
   }
+}
+
+/** Without a signature nothing was sent: the gate had decided against it. */
+const tellCompletion = ({
+  model,
+  version,
+  delayMs,
+}: Extract<RegistryEvent, { kind: 'run-completed' }>): Sentence => {
+  const after = `${figure(delayMs.total / 1_000)} s after its trigger`
+  return delayMs.sign === null
+    ? ['note', `The training of ${model} version ${version} is closed, ${after}.`]
+    : ['good', `${model} version ${version} has reached every agent that is online, ${after}.`]
 }
 
 const tellDeployment = ({

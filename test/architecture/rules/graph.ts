@@ -19,7 +19,8 @@ export const roomRule: Rule = ({ sources }) =>
       return [at(1, `${room} is no room of ${source.home}`)]
     return source.imports.flatMap(({ target, line }) => {
       if (target === undefined || !target.startsWith(`${source.home}/src/`)) return []
-      if (target === `${source.home}/src/main.ts`) return [at(line, 'nobody imports main.ts')]
+      if (target === `${source.home}/src/main.ts`)
+        return source.isMain ? [] : [at(line, 'nobody but its launcher imports main.ts')]
       const wanted = roomOf(target)
       if (room === undefined || wanted === undefined || wanted === room) return []
       return table[room]?.includes(wanted) === true
