@@ -96,9 +96,20 @@ const run = async (options: StartOptions): Promise<void> => {
       await writeFile(config, `${JSON.stringify({ sources: [source], reportEveryMs: 2_000 }, null, 2)}\n`)
       const port = options.agentPort === 0 ? 0 : options.agentPort + index
       const up = await house.start(name, agent, [
-        ...['--name', name, '--site', site, '--broker', brokerUrl, '--port', String(port)],
-        ...['--data-dir', `${dataDir}/agents/${name}`, '--config', config],
-        ...['--root', `${dataDir}/trust/roots/1.json`],
+        '--name',
+        name,
+        '--site',
+        site,
+        '--broker',
+        brokerUrl,
+        '--port',
+        String(port),
+        '--data-dir',
+        `${dataDir}/agents/${name}`,
+        '--config',
+        config,
+        '--root',
+        `${dataDir}/trust/roots/1.json`,
       ])
       console.log(`Agent ${name}: ${String(up['api'])}`)
     }

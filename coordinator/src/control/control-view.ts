@@ -142,7 +142,7 @@ export const createControlView = (parts: ControlParts, options: ControlOptions):
         model,
         unit: definitionOf(model)?.unit ?? '',
         meters: [...new Set(fleet.samples(model).map((sample) => sample.meter))].toSorted(),
-        samples: samples.map(({ model: _, ...sample }) => sample),
+        samples: samples.map(({ model: _model, ...sample }) => sample),
       }
     },
     dataset: async (sha256) => {

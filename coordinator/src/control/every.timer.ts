@@ -6,12 +6,12 @@ export const every = (
   task: () => Promise<unknown>,
   onFailure: (error: unknown) => void,
 ): (() => Promise<void>) => {
-  let stopped = false
+  const stopping = new AbortController()
   let wake = (): void => undefined
   const loop = async (): Promise<void> => {
-    while (!stopped) {
+    while (!stopping.signal.aborted) {
       await task().catch(onFailure)
-      if (stopped) return
+      if (stopping.signal.aborted) return
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, pauseMs)
         wake = () => {
@@ -23,7 +23,7 @@ export const every = (
   }
   const running = loop()
   return () => {
-    stopped = true
+    stopping.abort()
     wake()
     return running
   }

@@ -49,7 +49,7 @@ export const toModelView = (facts: ModelFacts): ModelView => {
     },
     versions: facts.versions,
     champion:
-      champion === undefined || figures == null
+      champion === undefined || figures === undefined || figures === null
         ? null
         : {
             version: champion.version,

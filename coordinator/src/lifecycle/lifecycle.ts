@@ -138,7 +138,7 @@ export const createLifecycle = async (
     },
     stop: async () => {
       stopping.abort()
-      await Promise.all([...lives.values()].map(({ working }) => working))
+      await Promise.all([...lives.values()].flatMap(({ working }) => working ?? []))
       endRegistry()
     },
   }

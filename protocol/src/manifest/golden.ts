@@ -17,11 +17,11 @@ export const toGoldenVectors = ({
   const vectors: GoldenVector[] = []
   const features = contract.inputs[0]?.shape.at(-1)
   for (const [index, { input, output }] of golden.vectors.entries()) {
-    const vector = { input: decodeFloat32(input), output: decodeFloat32(output) }
-    if (vector.input?.length !== features || vector.output?.length !== contract.horizon) {
+    const decoded = { input: decodeFloat32(input), output: decodeFloat32(output) }
+    if (decoded.input?.length !== features || decoded.output?.length !== contract.horizon) {
       return refuse('MALFORMED', `golden vector ${index} does not fit the contract's tensors`)
     }
-    vectors.push({ input: vector.input as Float32Array, output: vector.output as Float32Array })
+    vectors.push(decoded as GoldenVector)
   }
   return accept(vectors)
 }

@@ -15,5 +15,5 @@ export const canonicalJson = (value: unknown): string => {
       .map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`)
     return `{${members.join(',')}}`
   }
-  throw new TypeError(`canonical JSON has no form for ${String(value)}`)
+  throw new TypeError(`canonical JSON has no form for a ${typeof value}`)
 }

@@ -112,8 +112,8 @@ describe('an envelope', () => {
     const signature = Buffer.from(envelope.signatures[0]!.sig, 'base64')
     // S + L is the same number modulo the group order L, and must not verify (RFC 8032, "Verify").
     const order = 2n ** 252n + 27742317777372353535851937790883648493n
-    const s = BigInt(`0x${Buffer.from(signature.subarray(32)).reverse().toString('hex')}`) + order
-    const malleated = Buffer.from(s.toString(16).padStart(64, '0'), 'hex').reverse()
+    const s = BigInt(`0x${Buffer.from([...signature.subarray(32)].toReversed()).toString('hex')}`) + order
+    const malleated = Buffer.from([...Buffer.from(s.toString(16).padStart(64, '0'), 'hex')].toReversed())
     const sig = Buffer.concat([signature.subarray(0, 32), malleated]).toString('base64')
     expect(codeOf(open({ ...envelope, signatures: [{ keyid: key('release').keyid, sig }] }))).toBe(
       'BAD_SIGNATURE',
