@@ -91,7 +91,7 @@ describe('what is not as it was signed never serves', () => {
     expect(gateway.state()?.active?.version).toBe(1)
     return gateway
   }
-  const refusedAs = (gateway: Booted, code: string, reason = code) => {
+  const expectRefused = (gateway: Booted, code: string, reason = code) => {
     expect(gateway.codes()).toContain(code)
     expect(gateway.state()?.outcome).toMatchObject({ state: 'refused', reason })
   }
@@ -101,7 +101,7 @@ describe('what is not as it was signed never serves', () => {
     await gateway.assign(1, 1)
     story.centre.tamper((bytes) => bytes.map((byte, index) => (index === 100 ? byte ^ 1 : byte)))
     await gateway.assign(2, 2)
-    refusedAs(gateway, 'BAD_DIGEST')
+    expectRefused(gateway, 'BAD_DIGEST')
     expect(await gateway.answers()).toBe(1)
     expect(await readdir(join(story.folder(), 'models'))).not.toContain(`${version(2).sha256}.onnx`)
     expect(gateway.state()?.quarantined).toEqual([])
@@ -110,12 +110,12 @@ describe('what is not as it was signed never serves', () => {
   test('an artifact changed in the store is BAD_DIGEST, one of another length is refused at the first piece', async () => {
     story.centre.artifacts.set(version(2).sha256, version(3).bytes)
     const first = await refusing(desired(2, 2))
-    refusedAs(first, 'BAD_DIGEST')
+    expectRefused(first, 'BAD_DIGEST')
     await story.off(first)
     story.centre.artifacts.set(version(2).sha256, Uint8Array.of(...version(2).bytes, 0))
     const gateway = await story.boot()
     await gateway.assign(3, 2)
-    refusedAs(gateway, 'TOO_LARGE')
+    expectRefused(gateway, 'TOO_LARGE')
   })
 
   test('one byte of a signed payload', async () => {
@@ -125,23 +125,23 @@ describe('what is not as it was signed never serves', () => {
     const gateway = await refusing(
       new TextEncoder().encode(JSON.stringify({ ...envelope, payload: btoa(payload) })),
     )
-    refusedAs(gateway, 'BAD_SIGNATURE')
+    expectRefused(gateway, 'BAD_SIGNATURE')
   })
 
   test('an assignment by an unknown key, and by a key of another role', async () => {
     const gateway = await refusing(sealDesired(newKey(), 2, { [model]: version(2).envelope }))
-    refusedAs(gateway, 'UNKNOWN_KEY')
+    expectRefused(gateway, 'UNKNOWN_KEY')
     await gateway.models.desired(sealDesired(keys.release, 2, { [model]: version(2).envelope }))
-    refusedAs(gateway, 'NOT_AUTHORISED', 'BAD_SIGNATURE')
+    expectRefused(gateway, 'NOT_AUTHORISED', 'BAD_SIGNATURE')
   })
 
   test('a manifest by an unknown key, and by the director', async () => {
     const foreign = release(newKey(), 2, artifact(2))
     const gateway = await refusing(sealDesired(keys.director, 2, { [model]: foreign.envelope }))
-    refusedAs(gateway, 'UNKNOWN_KEY')
+    expectRefused(gateway, 'UNKNOWN_KEY')
     const own = release(keys.director, 2, artifact(2))
     await assignRaw(gateway, sealDesired(keys.director, 3, { [model]: own.envelope }))
-    refusedAs(gateway, 'BAD_SIGNATURE')
+    expectRefused(gateway, 'BAD_SIGNATURE')
   })
   const assignRaw = async (gateway: Booted, payload: Uint8Array) => {
     await gateway.models.desired(payload)
@@ -153,9 +153,9 @@ describe('what is not as it was signed never serves', () => {
     await gateway.assign(1, 1)
     await gateway.assign(2, 3)
     await gateway.assign(3, 2)
-    refusedAs(gateway, 'STALE_RELEASE')
+    expectRefused(gateway, 'STALE_RELEASE')
     await gateway.assign(1, 2)
-    refusedAs(gateway, 'REPLAYED')
+    expectRefused(gateway, 'REPLAYED')
     expect(await gateway.answers()).toBe(3)
   })
 
@@ -176,7 +176,7 @@ describe('what is not as it was signed never serves', () => {
     ['a time that the agent cannot tell', {}, { trustedClock: false }, 'EXPIRED'],
   ])('an assignment for %s', async (_, changes, options, code) => {
     const payload = sealDesired(keys.director, 2, { [model]: version(2).envelope }, changes)
-    refusedAs(await refusing(payload, options), code)
+    expectRefused(await refusing(payload, options), code)
   })
 
   test.each([
@@ -190,7 +190,7 @@ describe('what is not as it was signed never serves', () => {
     ],
   ])('a version with %s', async (_, changes, code) => {
     const bad = release(keys.release, 2, artifact(2), changes)
-    refusedAs(await refusing(sealDesired(keys.director, 2, { [model]: bad.envelope })), code)
+    expectRefused(await refusing(sealDesired(keys.director, 2, { [model]: bad.envelope })), code)
   })
 
   test('a file that is no model is LOAD_FAILED, quarantined, and refused when it comes again', async () => {
@@ -198,9 +198,9 @@ describe('what is not as it was signed never serves', () => {
     const bad = release(keys.release, 2, { ...artifact(2), bytes })
     story.centre.artifacts.set(bad.sha256, bytes)
     const gateway = await refusing(sealDesired(keys.director, 2, { [model]: bad.envelope }))
-    refusedAs(gateway, 'LOAD_FAILED')
+    expectRefused(gateway, 'LOAD_FAILED')
     await assignRaw(gateway, sealDesired(keys.director, 3, { [model]: bad.envelope }))
-    refusedAs(gateway, 'QUARANTINED')
+    expectRefused(gateway, 'QUARANTINED')
   })
 
   test('what is no envelope at all raises an alarm and nothing else; a cleared assignment not even that', async () => {
@@ -307,6 +307,28 @@ describe('the disk', () => {
     )
     expect(result).toMatchObject({ state: 'failed', code: 'NO_SPACE' })
     expect(gateway.state()).toMatchObject({ pinned: false, active: { version: 2 } })
+  })
+
+  test('nothing is done before it is written down, and it goes on when it can be', async () => {
+    let isFull = true
+    const full: GatewayOptions['wrap'] = (parts) => ({
+      ...parts,
+      file: {
+        ...parts.file,
+        write: (state) =>
+          isFull && state.models[model]?.phase === 'probation'
+            ? Promise.reject(noSpace())
+            : parts.file.write(state),
+      },
+    })
+    const gateway = await story.boot({ wrap: full })
+    await gateway.models.desired(desired(1, 1))
+    await expect.poll(() => gateway.codes(), { interval: 2 }).toContain('NO_SPACE')
+    expect(gateway.serving.active(model)).toBeUndefined()
+    expect(gateway.state()).toMatchObject({ phase: 'warming', active: null })
+    isFull = false
+    await gateway.idle()
+    expect(await gateway.answers()).toBe(1)
   })
 
   test('what was installed under an older root still loads, and its key installs nothing new', async () => {
