@@ -35,9 +35,17 @@ beforeEach(async () => {
   await writeFile(join(folder, 'silent.json'), JSON.stringify({ sources: [] }))
   for (const agent of agents) {
     const feed = {
-      ...{ kind: 'simulated', name: 'feed', seed: feedSeed, meters: meters[agent], register, intervalMs },
+      kind: 'simulated',
+      name: 'feed',
+      seed: feedSeed,
+      meters: meters[agent],
+      register,
+      intervalMs,
+      liveFrom,
+      historyDays,
       // Two days a second in small batches: at any moment something is being written, sent or acknowledged.
-      ...{ liveFrom, historyDays, speed: 172_800, slotsPerAppendMax: 6 },
+      speed: 172_800,
+      slotsPerAppendMax: 6,
     }
     await writeFile(join(folder, `${agent}.json`), JSON.stringify({ sources: [feed] }))
   }
@@ -142,8 +150,7 @@ const drain = async (): Promise<void> => {
 test(`after ${kills} kills of broker and agents every reading is stored, once`, async () => {
   const seed = Number(process.env['IMLMA_SEED'] ?? Date.now() % 1_000_000)
   const random = createRandom(seed)
-  const say = `seed ${seed}: repeat with IMLMA_SEED=${seed}`
-  console.log(say)
+  console.log(`seed ${seed}: repeat with IMLMA_SEED=${seed}`)
   startBroker()
   for (const agent of agents) startAgent(agent)
   await Promise.all([broker.up, ...[...running.values()].map(({ up }) => up)])
@@ -164,18 +171,18 @@ test(`after ${kills} kills of broker and agents every reading is stored, once`, 
   const slotsOf = (agent: AgentName): number => (ends[agent] - firstAt) / intervalMs
   const expected = agents.reduce((sum, agent) => sum + slotsOf(agent) * meters[agent].length, 0)
   const reader = openReadingsReader(join(folder, 'readings.db'))
-  await vi.waitFor(() => expect(reader.filled(site, register, intervalMs), say).toBe(expected), 10_000)
+  await vi.waitFor(() => expect(reader.filled(site, register, intervalMs)).toBe(expected), 10_000)
 
   const simulation = createSimulation({ seed: feedSeed, intervalMs })
   for (const agent of agents) {
-    expect(slotsOf(agent), `${say}: ${agent} went live`).toBeGreaterThan(historyDays * 96)
+    expect(slotsOf(agent), `${agent} went live`).toBeGreaterThan(historyDays * 96)
     for (const meter of meters[agent]) {
       const key = { site, meter, register, intervalMs }
       const [record] = reader.series(key)
-      expect(record, say).toMatchObject({ agent, firstAt, lastAt: ends[agent] - intervalMs })
-      expect(record?.filled, say).toBe(slotsOf(agent))
+      expect(record).toMatchObject({ agent, firstAt, lastAt: ends[agent] - intervalMs })
+      expect(record?.filled).toBe(slotsOf(agent))
       const stored = reader.read(key, firstAt, ends[agent])
-      expect(stored.values, `${say}: ${meter}`).toEqual(simulation.read(meter, firstAt, slotsOf(agent)))
+      expect(stored.values).toEqual(simulation.read(meter, firstAt, slotsOf(agent)))
       expect(stored.quality.every((code) => code === 0)).toBe(true)
     }
   }
@@ -183,18 +190,23 @@ test(`after ${kills} kills of broker and agents every reading is stored, once`, 
   const accepted = acceptedOf(join(folder, 'readings.db'))
   for (const agent of agents) {
     const sequences = accepted.batches.filter((batch) => batch.agent === agent).map(({ seq }) => seq)
-    expect(sequences, say).toEqual(sequences.map((_, i) => i + 1))
+    expect(sequences).toEqual(sequences.map((_, i) => i + 1))
     const last = sequences.length
     const coverage = reader.coverage().find((each) => each.agent === agent)
-    expect(coverage, say).toEqual({
-      ...{ site, agent, batches: last, acknowledged: last, highest: last, lost: 0 },
+    expect(coverage).toEqual({
+      site,
+      agent,
+      batches: last,
+      acknowledged: last,
+      highest: last,
+      lost: 0,
     })
     for (const meter of meters[agent]) {
       const times = accepted.times.get(meter) ?? []
-      expect(times, say).toEqual(Array.from({ length: slotsOf(agent) }, (_, i) => firstAt + i * intervalMs))
+      expect(times).toEqual(Array.from({ length: slotsOf(agent) }, (_, i) => firstAt + i * intervalMs))
     }
   }
-  expect(reader.quarantined(), say).toEqual({})
+  expect(reader.quarantined()).toEqual({})
   reader.close()
   console.log(`kills: ${JSON.stringify(killed)}; readings: ${expected}; batches: ${accepted.batches.length}`)
 }, 60_000)
