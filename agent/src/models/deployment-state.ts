@@ -49,7 +49,6 @@ const attemptSchema = z.object({
   crashes: z.number().int().min(0),
   durationsMs: durationsSchema,
 })
-export type Attempt = Readonly<z.infer<typeof attemptSchema>>
 
 const standing = {
   /** The committed version; null before the first one. */

@@ -68,17 +68,15 @@ describe('a power cut', () => {
   }
   type Power = ReturnType<typeof createPower>
 
-  /** Runs the story until it ends or the power goes; true when it went. */
-  const until = async (power: Power, story: () => Promise<unknown>): Promise<boolean> => {
-    let over = false
-    const told = story().finally(() => {
-      over = true
-    })
+  /** Tells the story until it ends or the power goes; true when it went. */
+  const until = async (power: Power, tell: () => Promise<unknown>): Promise<boolean> => {
+    const told = tell().then(() => 'told' as const)
     told.catch(() => undefined)
-    while (!over && !power.isOff()) await turn()
-    if (over) await told
+    let ended: 'told' | undefined
+    while (ended === undefined && !power.isOff()) ended = await Promise.race([told, turn(undefined)])
+    if (power.isOff()) ended = undefined
     await power.settle()
-    return !over
+    return ended === undefined
   }
 
   test.each([true, false])(

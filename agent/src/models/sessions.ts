@@ -76,7 +76,7 @@ export const createSessions = (serving: Serving, onCloseFailed: (cause: unknown)
     },
     deactivate: serving.deactivate,
     retain: (model, digests) => {
-      for (const slot of [...slots.values()]) {
+      for (const slot of slots.values()) {
         if (slot.session.model !== model || digests.includes(slot.session.sha256)) continue
         slot.needed = false
         closeWhenFree(slot)

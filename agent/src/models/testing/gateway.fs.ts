@@ -37,7 +37,7 @@ import { createTransfer } from '../transfer.ts'
 import { wait } from '../wait.timer.ts'
 
 export const site = 'demo'
-export const agent = 'gw-1'
+const agent = 'gw-1'
 export const model = 'load'
 
 export interface Key {

@@ -29,7 +29,7 @@ import {
 
 export const contract = tinyContract({ features: 8, horizon: 2 })
 export const keys = newKeys()
-export const anchor = sealRoot(keys)
+const anchor = sealRoot(keys)
 
 /** Version `n` answers `n` times the sum of the features, and `n`. */
 export const artifact = (n: number) => ({
