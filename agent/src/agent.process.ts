@@ -18,6 +18,7 @@ import type { Configuration } from './configuration.ts'
 import { createForecasting, type Forecasting } from './forecasting.process.ts'
 import { createMqttLink } from './link/link.mqtt.ts'
 import type { Link } from './link/link.ts'
+import { keepNoPacketNumbers } from './link/packet-numbers.mqtt.ts'
 import { lockFolder } from './lock.sqlite.ts'
 import type { Log } from './log.pino.ts'
 import { openModels } from './models.process.ts'
@@ -75,6 +76,7 @@ const start = async (
   stops.push(storing.close)
   const { outbox, history } = storing
 
+  keepNoPacketNumbers()
   const link = createMqttLink(
     {
       now: Date.now,
