@@ -66,6 +66,25 @@ describe('a deployment', () => {
     expect(gateway.alarms).toEqual([])
   })
 
+  test('assignments that overtake each other end at the last one, whatever was being fetched', async () => {
+    const gateway = await story.boot()
+    await gateway.assign(1, 1)
+    await gateway.models.desired(desired(2, 3))
+    await gateway.models.desired(desired(3, 4))
+    // Release 3 is no longer new by now, and was never committed here.
+    await gateway.models.desired(desired(4, 3))
+    await gateway.idle()
+    expect(await gateway.answers()).toBe(4)
+    await gateway.models.desired(sealDesired(keys.director, 5, { [model]: again(3, 5).envelope }))
+    await gateway.models.desired(sealDesired(keys.director, 6, { [model]: again(2, 6).envelope }))
+    await gateway.models.desired(sealDesired(keys.director, 7, { [model]: again(3, 7).envelope }))
+    await gateway.when(() => gateway.state()?.phase === 'idle')
+    expect(await gateway.answers()).toBe(3)
+    expect(gateway.codes()).toEqual(['STALE_RELEASE'])
+  })
+  /** The bytes of version `n`, released again under a higher number. */
+  const again = (n: number, higher: number) => release(keys.release, n, artifact(n), { release: higher })
+
   test('a fetch that found nobody is tried again at the next connect', async () => {
     const gateway = await story.boot()
     await gateway.assign(1, 1)

@@ -41,6 +41,8 @@ export const createWork = (parts: WorkParts, options: WorkOptions = {}) => {
   const { store, transfer, sessions, trust, monotonicMs, wait, random } = parts
   const { fetchRoundDelayMs = 2_000 } = options
 
+  const writing = new Map<string, Promise<unknown>>()
+
   const manifestOf = (model: string, sha256: string): Promise<Result<Manifest, DeploymentReason>> =>
     openInstalled({ ...trust(), store }, model, sha256)
 
@@ -59,29 +61,41 @@ export const createWork = (parts: WorkParts, options: WorkOptions = {}) => {
     const brought = await bring(wanted, signal)
     if (!brought.ok || !brought.value.resumed) return brought.ok ? accept(undefined) : brought
     // What was half there before a power cut may be torn at its end: a resumed file that is wrong is brought once more.
-    const admitted = await store.admit(sha256)
+    const admitted = await alone(sha256, () => store.admit(sha256))
     if (admitted.ok || admitted.refusal.code !== 'BAD_DIGEST') return accept(undefined)
     const again = await bring(wanted, signal)
     return again.ok ? accept(undefined) : again
   }
 
-  const bring = async (
-    { sha256, bytes }: Wanted,
-    signal: AbortSignal,
-  ): Promise<Result<{ resumed: boolean }, DeploymentReason>> => {
-    const file = await store.openPartial(sha256, bytes)
-    if (!file.ok) return file
-    const resumed = file.value.bytes() > 0
-    try {
-      const brought = await transfer.fetch({ sha256, bytes }, file.value, signal)
-      return brought.ok ? accept({ resumed }) : brought
-    } finally {
-      await file.value.close()
-    }
+  /** One at a time per digest: an abandoned fetch of it may still be writing its last piece. */
+  const alone = async <Value>(sha256: string, task: () => Promise<Value>): Promise<Value> => {
+    while (writing.has(sha256)) await writing.get(sha256)
+    const result = task().finally(() => writing.delete(sha256))
+    writing.set(
+      sha256,
+      result.catch(() => undefined),
+    )
+    return result
   }
 
+  const bring = (
+    { sha256, bytes }: Wanted,
+    signal: AbortSignal,
+  ): Promise<Result<{ resumed: boolean }, DeploymentReason>> =>
+    alone(sha256, async () => {
+      const file = await store.openPartial(sha256, bytes)
+      if (!file.ok) return file
+      const resumed = file.value.bytes() > 0
+      try {
+        const brought = await transfer.fetch({ sha256, bytes }, file.value, signal)
+        return brought.ok ? accept({ resumed }) : brought
+      } finally {
+        await file.value.close()
+      }
+    })
+
   const verify = async (model: string, sha256: string): Promise<Outcome> => {
-    const artifact = await store.admit(sha256)
+    const artifact = await alone(sha256, () => store.admit(sha256))
     if (!artifact.ok) return missingIsMismatch(artifact.refusal)
     const manifest = await manifestOf(model, sha256)
     return manifest.ok ? accept(undefined) : manifest
