@@ -31,14 +31,16 @@ export const modelDefinitionSchema = z.object({
     /** Shortest time between two trainings. */
     coolDownMs: z.number().int().min(0).default(60_000),
   }),
-  data: z.object({
-    /** Newest readings that a snapshot takes; older ones teach yesterday's behaviour. */
-    windowMsMax: durationMs.default(400 * dayMs),
-    /** Newest part, held out of training and judged on by the gate. */
-    evaluationMs: durationMs.default(7 * dayMs),
-    /** Share of expected readings below which a snapshot is refused. */
-    completenessMin: z.number().min(0).max(1).default(0.6),
-  }),
+  data: z
+    .object({
+      /** Newest readings that a snapshot takes; older ones teach yesterday's behaviour. */
+      windowMsMax: durationMs.default(400 * dayMs),
+      /** Newest part, held out of training and judged on by the gate. */
+      evaluationMs: durationMs.default(7 * dayMs),
+      /** Share of expected readings below which a snapshot is refused. */
+      completenessMin: z.number().min(0).max(1).default(0.6),
+    })
+    .prefault({}),
   training: z
     .object({
       secondsMax: z.number().min(1).max(86_400).default(900),

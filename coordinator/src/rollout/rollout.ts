@@ -173,7 +173,11 @@ export const createRollout = async (
         wanted[model] = version
         return consider(ours())
       }),
-    settled: (model, timeoutMs) => waits.until(() => isModelSettled(model), timeoutMs),
+    settled: async (model, timeoutMs) => {
+      await waits.until(() => isModelSettled(model), timeoutMs)
+      // What the last agent said is heard already, but perhaps not yet written down.
+      await inOrder(async () => undefined)
+    },
     review: () => inOrder(() => consider(ours())),
     assignments: () => [...entries.values()],
     stop: async () => {
