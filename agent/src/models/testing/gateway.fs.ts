@@ -18,15 +18,8 @@ import {
   type Signer,
   type TrustRoot,
 } from '@imlma/protocol/trust'
-import {
-  commandPayloadType,
-  encodeCbor,
-  encodeJson,
-  type Command,
-  type CommandResult,
-  type Fetch,
-} from '@imlma/protocol/wire'
-import type { ControlMessage, Link } from '../../link/link.ts'
+import { commandPayloadType, encodeJson, type Command } from '@imlma/protocol/wire'
+import type { ControlMessage } from '../../link/link.ts'
 import type { Raised } from '../machine-room.ts'
 import { startModels, type Models, type ModelsOptions, type ModelsParts } from '../models.ts'
 import { openRoots } from '../roots.fs.ts'
@@ -35,6 +28,7 @@ import { openState } from '../state.lowdb.ts'
 import { openStore } from '../store.fs.ts'
 import { createTransfer } from '../transfer.ts'
 import { wait } from '../wait.timer.ts'
+import type { ControlCentre } from './control-centre.timer.ts'
 
 export const site = 'demo'
 const agent = 'gw-1'
@@ -183,47 +177,6 @@ export const sealCommand = (
   const payload = encodeJson(sealEnvelope(commandPayloadType, whole, [key.signer]))
   return { id: commandId, payload, retained: false }
 }
-
-/** The control centre's end of the link: answers fetches out of `artifacts`. */
-export const createControlCentre = () => {
-  const artifacts = new Map<string, Uint8Array>()
-  const results: CommandResult[] = []
-  const fetches: Fetch[] = []
-  const listeners = new Set<(message: ControlMessage) => void>()
-  let damage = (bytes: Uint8Array): Uint8Array => bytes
-
-  const answer = ({ requestId, sha256: digest, offset, length }: Fetch): void => {
-    const artifact = artifacts.get(digest)
-    const bytes = damage(artifact?.subarray(offset, offset + length) ?? new Uint8Array(0))
-    const chunk = { sha256: digest, offset, total: artifact?.byteLength ?? 0, bytes, crc32: crc32(bytes) }
-    const message = { id: requestId, payload: encodeCbor(chunk), retained: false }
-    for (const listener of listeners) listener(message)
-  }
-  const link: Pick<Link, 'publish' | 'on'> = {
-    publish: async (channel, payload) => {
-      const document: unknown = JSON.parse(new TextDecoder().decode(payload))
-      if (channel === 'result') results.push(document as CommandResult)
-      if (channel !== 'fetch') return
-      fetches.push(document as Fetch)
-      setImmediate(() => answer(document as Fetch))
-    },
-    on: (_channel, listener) => {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-  }
-  return {
-    link,
-    artifacts,
-    results,
-    fetches,
-    /** From now on the bytes of every piece go through this before their CRC is made. */
-    tamper: (how: (bytes: Uint8Array) => Uint8Array) => {
-      damage = how
-    },
-  }
-}
-export type ControlCentre = ReturnType<typeof createControlCentre>
 
 export interface Gateway {
   readonly folder: string

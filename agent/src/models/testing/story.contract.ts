@@ -11,8 +11,8 @@ import { createActiveModels } from '../../serving/active-models.ts'
 import { loadModel } from '../../serving/session.onnx.ts'
 import { tinyContract } from '../../serving/testing/tiny-contract.ts'
 import { encodeTinyModel } from '../../serving/testing/tiny-model.ts'
+import { createControlCentre, type ControlCentre } from './control-centre.timer.ts'
 import {
-  createControlCentre,
   model,
   newFolder,
   newKeys,
@@ -21,7 +21,6 @@ import {
   sealDesired,
   sealRoot,
   start,
-  type ControlCentre,
   type Gateway,
   type GatewayOptions,
   type Released,
