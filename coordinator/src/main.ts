@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /**
  * The control centre: chooses which part of it this process is, starts the parts in order and stops them in the
  * reverse one. Says on standard output, and to the process that started it, when it is up and where.
