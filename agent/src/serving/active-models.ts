@@ -65,7 +65,12 @@ export const createActiveModels = ({ load, now, onCloseFailed }: Parts): ActiveM
     const durationMs = now() - startedAt
     for (const listener of listeners) listener({ model, version, sha256, rows, durationMs, outcome })
   }
-  const runOn = async (slot: Slot, features: Float32Array, rows: number): Promise<Float32Array> => {
+  const runOn = async (
+    slot: Slot,
+    features: Float32Array,
+    rows: number,
+    into?: Float32Array,
+  ): Promise<Float32Array> => {
     if (slot.retired && slot.leases === 0) {
       throw new Failure('RUN_FAILED', `${slot.loaded.model} was replaced before it was asked`, {
         retryable: true,
@@ -74,7 +79,7 @@ export const createActiveModels = ({ load, now, onCloseFailed }: Parts): ActiveM
     slot.leases += 1
     const startedAt = now()
     try {
-      const forecast = await slot.loaded.run(features, rows)
+      const forecast = await slot.loaded.run(features, rows, into)
       observe(slot, rows, startedAt, areFinite(forecast) ? 'answered' : 'not-finite')
       return forecast
     } catch (cause) {
@@ -87,7 +92,7 @@ export const createActiveModels = ({ load, now, onCloseFailed }: Parts): ActiveM
   const toSlot = (loaded: LoadedModel): Slot => {
     const slot: Slot = {
       loaded,
-      serving: { ...loaded, run: (features, rows) => runOn(slot, features, rows) },
+      serving: { ...loaded, run: (features, rows, into) => runOn(slot, features, rows, into) },
       leases: 0,
       retired: false,
     }

@@ -113,6 +113,7 @@ export const createForecaster = (parts: Parts, options: Options = {}): Forecaste
   const progress = new Map<string, Progress>()
   const counts = { runs: 0, rows: 0, rowsSkipped: 0, originsSkipped: 0, failures: 0 }
   let block = new Float32Array(0)
+  let answers = new Float32Array(0)
 
   const frontierOf = (register: string, intervalMs: number): IntervalFrontier => {
     const key = keyOf(register, intervalMs)
@@ -172,7 +173,9 @@ export const createForecaster = (parts: Parts, options: Options = {}): Forecaste
       first = next
       if (written.length === 0) continue
       const features = block.subarray(0, written.length * builder.count)
-      const values = await model.run(features, written.length)
+      const length = written.length * horizon
+      if (answers.length < length) answers = new Float32Array(length)
+      const values = await model.run(features, written.length, answers.subarray(0, length))
       counts.runs += 1
       counts.rows += written.length
       const { model: name, version, sha256 } = model

@@ -12,8 +12,11 @@ export interface ModelIdentity {
 /** A loaded session. It is not served before it is activated, and closes after its last run once replaced. */
 export interface LoadedModel extends ModelIdentity {
   readonly contract: Contract
-  /** `features`: rows × F, row-major, raw units. Returns rows × H. Throws `Failure` RUN_FAILED. */
-  readonly run: (features: Float32Array, rows: number) => Promise<Float32Array>
+  /**
+   * `features`: rows × F, row-major, raw units; not to be changed before the answer. Returns rows × H, in `into` (of
+   * exactly that length) where it is given: many rows again and again then leave no garbage. Throws `Failure` RUN_FAILED.
+   */
+  readonly run: (features: Float32Array, rows: number, into?: Float32Array) => Promise<Float32Array>
   readonly close: () => Promise<void>
 }
 

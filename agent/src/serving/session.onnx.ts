@@ -55,12 +55,17 @@ const toLoadedModel = (
     version,
     sha256,
     contract,
-    run: async (features, rows) => {
+    run: async (features, rows, into) => {
       invariant(closing === undefined, 'a closed model is not run')
       invariant(features.length >= rows * columns, 'features hold rows × columns')
       const values = features.length === rows * columns ? features : features.subarray(0, rows * columns)
       try {
-        const answer = await session.run({ [input]: new Tensor('float32', values, [rows, columns]) }, fetches)
+        const feeds = { [input]: new Tensor('float32', values, [rows, columns]) }
+        if (into !== undefined) {
+          await session.run(feeds, { [output]: new Tensor('float32', into, [rows, contract.horizon]) })
+          return into
+        }
+        const answer = await session.run(feeds, fetches)
         return (answer[output] as Tensor).data as Float32Array
       } catch (cause) {
         throw new Failure('RUN_FAILED', `${model} version ${version} did not answer`, { cause })
