@@ -21,7 +21,7 @@ import { createLiveFleet } from '../fleet/live-fleet.ts'
 import { hashRows } from '../gate/rows.crypto.ts'
 import type { Layout } from '../layout.ts'
 import type { ModelDefinition } from '../lifecycle/definition.ts'
-import { createEffects } from '../lifecycle/effects.ts'
+import { createEffects, type EffectParts } from '../lifecycle/effects.ts'
 import { createJudge } from '../lifecycle/judge.ts'
 import { createLifecycle } from '../lifecycle/lifecycle.ts'
 import type { Log } from '../log.pino.ts'
@@ -32,6 +32,7 @@ import { createRollout } from '../rollout/rollout.ts'
 import { createRolloutStore } from '../rollout/store.ts'
 import { createTransfer } from '../rollout/transfer.ts'
 import { createArtifactStore } from '../storage/artifacts.fs.ts'
+import type { ArtifactStore } from '../storage/artifacts.ts'
 import { openDatabase } from '../storage/database.sqlite.ts'
 import type { ReadingsReader } from '../storage/readings.ts'
 import { createStateStore } from '../storage/states.kysely.ts'
@@ -55,6 +56,16 @@ export interface CentreOptions {
   readonly version: string
 }
 
+/** Where versions come from: what freezes readings, trains on them, and judges what came out. */
+export type Learning = Pick<EffectParts, 'freeze' | 'trainer' | 'judge'>
+
+export interface CentreParts {
+  readonly readings: ReadingsReader
+  readonly log: Log
+  /** Puts something else in the place of our own learning: a benchmark of what follows it leaves it out. */
+  readonly learning?: (ours: Learning, artifacts: ArtifactStore) => Learning
+}
+
 export interface Centre {
   readonly url: string
   readonly stop: () => Promise<void>
@@ -66,7 +77,7 @@ const tickMs = 200
 const reviewMs = 2_000
 
 export const startCentre = async (
-  { readings, log }: { readonly readings: ReadingsReader; readonly log: Log },
+  { readings, log, learning = (ours) => ours }: CentreParts,
   options: CentreOptions,
 ): Promise<Centre> => {
   const { layout, site, definitions, version: codeVersion } = options
@@ -136,9 +147,14 @@ export const startCentre = async (
       perform: createEffects({
         registry,
         artifacts,
-        freeze: createFreeze({ readings, artifacts, folder: layout.training }, { site }),
-        trainer,
-        judge: createJudge({ artifacts, evaluator: trainer, hashRows }),
+        ...learning(
+          {
+            freeze: createFreeze({ readings, artifacts, folder: layout.training }, { site }),
+            trainer,
+            judge: createJudge({ artifacts, evaluator: trainer, hashRows }),
+          },
+          artifacts,
+        ),
         seal: (_type, manifest) => sealManifest(manifest, trust.release),
         rollout,
         outputFolder: layout.training,
