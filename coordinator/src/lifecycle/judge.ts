@@ -14,7 +14,6 @@ import type { DatasetRecord, Decision, RegistryEvent } from '../registry/events.
 import type { VersionRecord } from '../registry/registry.ts'
 import type { ArtifactStore } from '../storage/artifacts.ts'
 import type { Evaluation } from '../training/evaluate.onnx.ts'
-import { strideFor } from '../training/examples.ts'
 import type { Trainer } from '../training/trainer.fork.ts'
 import type { Candidate } from './candidate.ts'
 import type { ModelDefinition } from './definition.ts'
@@ -48,7 +47,6 @@ export const createJudge =
   ({ artifacts, evaluator, hashRows }: JudgeParts): Judge =>
   async ({ definition, dataset, trained, candidate, champion, signal }) => {
     const { start, end } = dataset.evaluation
-    const origins = (dataset.series * (end - start)) / definition.intervalMs
     const contenders = [
       { path: await fileOf(artifacts, trained.artifact.sha256), spec: candidate.contract.features },
       ...(champion === undefined ? [] : [await contenderOf(artifacts, champion)]),
@@ -59,7 +57,8 @@ export const createJudge =
         contenders,
         register: definition.register,
         range: { start, end },
-        originStride: strideFor(origins, rowsMax, definition.intervalMs),
+        originStride: 1,
+        rowsMax,
       },
       { signal },
     )

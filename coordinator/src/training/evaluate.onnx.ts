@@ -6,7 +6,15 @@ import { createFeatureBuilder, type FeatureBuilder, type FeatureSpec } from '@im
 import { Failure } from '@imlma/protocol/result'
 import type { SnapshotContent } from '../datasets/snapshot.ts'
 import type { TimeRange } from '../datasets/split.ts'
-import { buildExamples, placesOf, type DroppedRows, type Examples, type RowPlace } from './examples.ts'
+import {
+  buildExamples,
+  placesOf,
+  type DroppedRows,
+  type Examples,
+  type RowPlace,
+  shareFor,
+  thinned,
+} from './examples.ts'
 import { createScoreKeeper, type Score, type ScoreKeeper } from './score.ts'
 import { openForecastSession, type ForecastSession } from './session.onnx.ts'
 
@@ -19,6 +27,8 @@ export interface EvaluationWindow {
   readonly range: TimeRange
   /** Every how many intervals a forecast is made. */
   readonly originStride: number
+  /** Rows; where there are more, an even share of them is taken. */
+  readonly rowsMax?: number
   /** Season of the baseline, in steps; the spec's own where it is left out. */
   readonly baselineSeasonSteps?: number
 }
@@ -89,14 +99,16 @@ const openContender = async (path: string, spec: FeatureSpec, window: Evaluation
 const commonPlaces = (
   content: Pick<SnapshotContent, 'series'>,
   judged: readonly Judged[],
-  { range, originStride }: EvaluationWindow,
+  { range, originStride, rowsMax = Infinity }: EvaluationWindow,
 ): readonly RowPlace[] => {
   const horizons = new Set(judged.map(({ builder }) => builder.horizon))
   if (horizons.size !== 1)
     throw new Failure('CONTRACT_MISMATCH', 'models of different horizons cannot be compared')
-  return judged
+  const places = judged
     .map(({ builder }) => placesOf(content, builder, range, originStride))
-    .reduce((fewest, places) => (places.length < fewest.length ? places : fewest))
+    .reduce((fewest, more) => (more.length < fewest.length ? more : fewest))
+  const intervalMs = content.series[0]?.intervalMs ?? 1
+  return thinned(places, intervalMs, shareFor(places.length, rowsMax))
 }
 
 /** Examples per contender, all of the same rows in the same order. */

@@ -3,7 +3,7 @@
  * or targets are too incomplete are dropped and counted, never repaired.
  */
 import type { FeatureBuilder } from '@imlma/protocol/features'
-import { dayMs, indexAt, timeAt } from '@imlma/protocol/series'
+import { indexAt, timeAt } from '@imlma/protocol/series'
 import { invariant } from '@imlma/protocol/result'
 import type { SnapshotContent, SnapshotSeries } from '../datasets/snapshot.ts'
 import type { TimeRange } from '../datasets/split.ts'
@@ -113,19 +113,29 @@ export const buildExamples = (
   }
 }
 
-/**
- * The smallest stride that keeps the rows at or below `rowsMax`, and that shares no factor with the intervals of a
- * day and of a week: over the days every time of day is an origin.
- */
-export const strideFor = (origins: number, rowsMax: number, intervalMs: number): number => {
-  const perWeek = (7 * dayMs) / intervalMs
-  let stride = Math.max(1, Math.ceil(origins / rowsMax))
-  while (stride > 1 && greatestCommonDivisor(stride, perWeek) > 1) stride += 1
-  return stride
-}
+/** Weyl's additive recurrence with the golden ratio: no other number spreads its multiples more evenly. */
+const golden = (Math.sqrt(5) - 1) / 2
 
-const greatestCommonDivisor = (a: number, b: number): number =>
-  b === 0 ? a : greatestCommonDivisor(b, a % b)
+/** Share of `places` to keep so that about `rowsMax` are left. */
+export const shareFor = (places: number, rowsMax: number): number =>
+  Math.min(1, rowsMax / Math.max(1, places))
+
+/**
+ * That share of the places, the same ones whenever they are asked for. A stride would do too, but one that shares no
+ * factor with the intervals of a day and a week throws most rows away, and one that does misses times of day; here
+ * every time of day and of week, and every series, keeps its share.
+ */
+export const thinned = (
+  places: readonly RowPlace[],
+  intervalMs: number,
+  share: number,
+): readonly RowPlace[] =>
+  share >= 1
+    ? places
+    : places.filter(({ series, origin }) => {
+        const turns = (Math.floor(origin / intervalMs) + 97 * series) * golden
+        return turns - Math.floor(turns) < share
+      })
 
 /** Copies the targets from `origin` on and returns how many are missing. */
 const copyTargets = (

@@ -70,6 +70,7 @@ export interface EvaluationJob {
   readonly contenders: readonly { readonly path: string; readonly spec: FeatureSpec }[]
   readonly range: TimeRange
   readonly originStride: number
+  readonly rowsMax?: number
 }
 
 /** Allowed relative difference between the exported file and the trainer's own output. */

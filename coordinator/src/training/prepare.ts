@@ -3,13 +3,13 @@ import { createFeatureBuilder, type FeatureSpec } from '@imlma/protocol/features
 import { Failure } from '@imlma/protocol/result'
 import type { SnapshotContent } from '../datasets/snapshot.ts'
 import type { TrainingSplit } from '../datasets/split.ts'
-import { buildExamples, placesOf, strideFor, type Examples } from './examples.ts'
+import { buildExamples, placesOf, shareFor, thinned, type Examples } from './examples.ts'
 import type { TrainingExamples } from './learner.ts'
 
 export interface PrepareOptions {
-  /** Every how many intervals an origin lies; left out: as many as `rowsMax` allows. */
+  /** Every how many intervals an origin lies. */
   readonly originStride?: number
-  /** Rows of the training part. 40,000 rows of 500 features are 80 MB and under 2 s of matrix products. */
+  /** Rows of the training part; where there are more, an even share of them is taken. 40,000 rows of 500 features are 80 MB and under 2 s of matrix products. */
   readonly rowsMax?: number
 }
 
@@ -21,13 +21,14 @@ export const prepareExamples = (
   content: Pick<SnapshotContent, 'series' | 'covariates'>,
   spec: FeatureSpec,
   split: TrainingSplit,
-  { originStride, rowsMax = 40_000 }: PrepareOptions = {},
+  { originStride = 1, rowsMax = 40_000 }: PrepareOptions = {},
 ): TrainingExamples & { readonly originStride: number } => {
   const builder = createFeatureBuilder(spec)
-  const all = placesOf(content, builder, split.train, originStride ?? 1)
-  const stride = originStride ?? strideFor(all.length, rowsMax, spec.intervalMs)
-  const examplesOf = (range: TrainingSplit['train']): Examples =>
-    buildExamples(content, builder, placesOf(content, builder, range, stride), 'complete')
+  const share = shareFor(placesOf(content, builder, split.train, originStride).length, rowsMax)
+  const examplesOf = (range: TrainingSplit['train']): Examples => {
+    const places = placesOf(content, builder, range, originStride)
+    return buildExamples(content, builder, thinned(places, spec.intervalMs, share), 'complete')
+  }
   const train = examplesOf(split.train)
   const validation = examplesOf(split.validation)
   if (train.rows < rowsMin || validation.rows === 0) {
@@ -39,5 +40,5 @@ export const prepareExamples = (
       },
     )
   }
-  return { builder, train, validation, originStride: stride }
+  return { builder, train, validation, originStride }
 }

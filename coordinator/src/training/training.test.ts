@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freezeSnapshot, type FrozenSnapshot } from '../datasets/snapshot.fs.ts'
 import type { SnapshotContent } from '../datasets/snapshot.ts'
 import { evaluateModel, evaluateModels } from './evaluate.onnx.ts'
-import { buildExamples, placesOf, strideFor } from './examples.ts'
+import { buildExamples, placesOf, shareFor, thinned } from './examples.ts'
 import type { TrainingJob } from './job.ts'
 import { defaultFeatureSpec } from './recipe.ts'
 import { parityOf } from './parity.ts'
@@ -331,10 +331,27 @@ describe('examples', () => {
     expect(buildExamples(tiny, builder, places, 'any').rows).toBe(5)
   })
 
-  test('are thinned by a stride that meets every time of day and week', () => {
-    expect(strideFor(1_000, 5_000, hourMs)).toBe(1)
-    expect(strideFor(161_280, 40_000, 900_000)).toBe(5)
-    expect(strideFor(161_280, 81_000, 900_000)).toBe(5)
+  test('are thinned so that every time of the week and every series keeps its share', () => {
+    const week = 7 * 96
+    const places = Array.from({ length: 10 * 40 * week }, (_, i) => ({
+      series: Math.floor(i / (40 * week)),
+      origin: start + (i % (40 * week)) * 900_000,
+    }))
+    for (const share of [0.69, 0.5, 0.2]) {
+      const kept = thinned(places, 900_000, share)
+      expect(kept.length / places.length).toBeCloseTo(share, 3)
+      const perTime = new Map<number, number>()
+      const perSeries = new Map<number, number>()
+      for (const { series, origin } of kept) {
+        const time = (origin / 900_000) % week
+        perTime.set(time, (perTime.get(time) ?? 0) + 1)
+        perSeries.set(series, (perSeries.get(series) ?? 0) + 1)
+      }
+      expect(perTime.size).toBe(week)
+      for (const count of perTime.values()) expect(Math.abs(count / 400 - share)).toBeLessThan(0.05)
+      for (const count of perSeries.values()) expect(count / (40 * week)).toBeCloseTo(share, 2)
+    }
+    expect(thinned(places, 900_000, shareFor(10, 20))).toBe(places)
   })
 })
 
