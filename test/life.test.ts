@@ -3,7 +3,7 @@ import { openReadingsReader } from '@imlma/coordinator/storage/readings'
 import { createApi } from './house/api.http.ts'
 import { championOf, readSummary, type Summary } from './house/last-line.ts'
 import { createFolder, scripts, type Folder } from './house/places.fs.ts'
-import { completeProgram, runProgram, type Program } from './house/program.process.ts'
+import { runProgram, type Program } from './house/program.process.ts'
 import { until } from './house/until.timer.ts'
 
 const feed = ['--meters', '6', '--agents', '2', '--volume', '1200']
@@ -30,13 +30,8 @@ const start = (...more: readonly string[]): Program => {
 
 /** The chain of events as it lies on disk, with nobody running. */
 const verifyChain = async (dataDir: string): Promise<{ events: number; headHash: string }> => {
-  const { code, out, err } = await completeProgram(
-    scripts.imlma,
-    ['audit', 'verify', '--json', '--data-dir', dataDir],
-    folder.path,
-  )
-  expect(code, err).toBe(0)
-  const chain = JSON.parse(out) as { intact: boolean; events: number; headHash: string }
+  const program = runProgram(scripts.imlma, ['audit', 'verify', '--json', '--data-dir', dataDir], folder.path)
+  const chain = JSON.parse(await program.succeeds()) as { intact: boolean; events: number; headHash: string }
   expect(chain.intact).toBe(true)
   return chain
 }
@@ -61,7 +56,7 @@ const expectRound = (round: Summary['rounds'][number]): void => {
   const parts = delays.map((step) => updateDelayMs[step] ?? 0)
   expect(parts.every((part) => part >= 0 && part < 60_000)).toBe(true)
   for (const step of ['sign', 'publish', 'fetch', 'verify', 'swap'] as const) {
-    expect(updateDelayMs[step] !== null, step).toBe(verdict === 'promote')
+    expect([step, updateDelayMs[step] !== null]).toEqual([step, verdict === 'promote'])
   }
   // Nothing of the delay is unaccounted for, and nothing is counted twice.
   const sum = parts.reduce((a, b) => a + b, 0)
@@ -75,8 +70,7 @@ describe('the life of a model', () => {
 
   test('goes from readings to a served version twice, and ends with what was decided and why', async () => {
     const house = start('--rounds', '1', '--data-dir', dataDir())
-    expect(await house.ended, house.err()).toEqual({ code: 0, signal: null })
-    first = readSummary(house.out())
+    first = readSummary(await house.succeeds())
     chain = await verifyChain(dataDir())
 
     expect(first.rounds.length).toBeGreaterThanOrEqual(2)
@@ -113,8 +107,7 @@ describe('the life of a model', () => {
       return known.length > rounds && known.every(({ decision }) => decision !== null) && known
     })
     const events = await api.audit()
-    expect(await house.ended, house.err()).toEqual({ code: 0, signal: null })
-    const again = readSummary(house.out())
+    const again = readSummary(await house.succeeds())
 
     expect(again.rounds.slice(0, rounds)).toEqual(first.rounds)
     expect(again.rounds[rounds]?.version).toBe(rounds + 1)
@@ -159,8 +152,7 @@ describe('the life of a model', () => {
 
   test('ends after the first version where no more is asked for', async () => {
     const house = start('--until', 'first-version', '--data-dir', `${folder.path}/short`)
-    expect(await house.ended, house.err()).toEqual({ code: 0, signal: null })
-    const summary = readSummary(house.out())
+    const summary = readSummary(await house.succeeds())
     expect(summary.rounds).toHaveLength(1)
     expect(summary.agents.map(({ models }) => models[0]?.version)).toEqual([1, 1])
   })

@@ -15,7 +15,10 @@ export const scripts = {
 
 /** The folder of the public files of readings: `IMLMA_DATA`, or the one beside the project. */
 export const dataFolder = (): URL =>
-  new URL(process.env['IMLMA_DATA'] === undefined ? '../shared/data/' : `file://${process.env['IMLMA_DATA']}/`, root)
+  new URL(
+    process.env['IMLMA_DATA'] === undefined ? '../shared/data/' : `file://${process.env['IMLMA_DATA']}/`,
+    root,
+  )
 
 export interface Folder {
   readonly path: string

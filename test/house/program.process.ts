@@ -17,6 +17,8 @@ export interface Program {
   /** The first match in standard output; throws with everything that was said when the program ends before. */
   readonly says: (pattern: RegExp, secondsMax?: number) => Promise<RegExpExecArray>
   readonly ended: Promise<Ending>
+  /** Resolves with its standard output when it has ended well; throws with everything that was said otherwise. */
+  readonly succeeds: () => Promise<string>
   readonly signal: (signal: NodeJS.Signals) => void
   /** Ends it if it still runs: asks first, insists after ten seconds. */
   readonly dispose: () => Promise<void>
@@ -36,7 +38,7 @@ export const runProgram = (script: URL, args: readonly string[], folder: string)
   let ending: Ending | undefined
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
-  const ended = once(child, 'close').then(([code, signal]) => {
+  const ended = once(child, 'close').then(([code, signal]: Ending[keyof Ending][]): Ending => {
     ending = { code, signal } as Ending
     return ending
   })
@@ -57,6 +59,11 @@ export const runProgram = (script: URL, args: readonly string[], folder: string)
       return found
     },
     ended,
+    succeeds: async () => {
+      const { code, signal } = await ended
+      if (code !== 0) throw new Error(`it ended with ${signal ?? `code ${code}`}; ${told()}`)
+      return out
+    },
     signal: (signal) => child.kill(signal),
     dispose: async () => {
       if (ending !== undefined) return
@@ -68,17 +75,8 @@ export const runProgram = (script: URL, args: readonly string[], folder: string)
   }
 }
 
-/** Runs it to its end. */
-export const completeProgram = async (
-  script: URL,
-  args: readonly string[],
-  folder: string,
-): Promise<Ending & { readonly out: string; readonly err: string }> => {
-  const program = runProgram(script, args, folder)
-  const ending = await program.ended
-  return { ...ending, out: program.out(), err: program.err() }
-}
-
 /** What a developer has set in a shell is not part of a story. */
 const withoutOurSettings = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(environment).filter(([name]) => !/^(?:IMLMA_|VITEST|NODE_OPTIONS)/.test(name)))
+  Object.fromEntries(
+    Object.entries(environment).filter(([name]) => !/^(?:IMLMA_|VITEST|NODE_OPTIONS)/.test(name)),
+  )

@@ -1,0 +1,75 @@
+/**
+ * A house of which a story starts and kills the parts one by one: broker, control and agents as processes of their own,
+ * as `npm start` has them, with definitions and sources that the story chooses.
+ */
+
+import { mkdir, writeFile } from 'node:fs/promises'
+import { createHouse } from '../../scripts/start/processes.ts'
+import { createApi, type Api } from './api.http.ts'
+import { scripts, type Folder } from './places.fs.ts'
+import { stillLiving } from './processes.process.ts'
+import { runProgram } from './program.process.ts'
+import { until } from './until.timer.ts'
+import { site } from './watch.mqtt.ts'
+
+export interface Scene {
+  readonly dataDir: string
+  /** Address of the broker. */
+  readonly broker: string
+  /** Starts the control centre with this definition of its only model. */
+  readonly startControl: (definition: unknown) => Promise<Api>
+  readonly startAgent: (name: string, source: unknown) => Promise<void>
+  /** SIGKILL; resolves when the process is gone. */
+  readonly kill: (name: string) => Promise<void>
+  /**
+   * Runs `imlma` in a folder where the house can be found, and reads the document it prints; throws with what it says
+   * where it fails.
+   */
+  readonly imlma: (words: string, options?: Readonly<Record<string, string>>) => Promise<unknown>
+  readonly stop: () => Promise<void>
+}
+
+export const createScene = async (folder: Folder): Promise<Scene> => {
+  const dataDir = `${folder.path}/house`
+  await mkdir(`${dataDir}/agents`, { recursive: true })
+  await mkdir(`${folder.path}/.imlma`)
+  const house = createHouse(folder.path)
+  const common = ['--data-dir', dataDir, '--site', site, '--clock', 'simulated']
+  const up = await house.start('broker', scripts.coordinator, ['broker', ...common, '--mqtt-port', '0'])
+  const broker = String(up['broker'])
+  return {
+    dataDir,
+    broker,
+    startControl: async (definition) => {
+      const models = `${dataDir}/models.json`
+      await writeFile(models, JSON.stringify([definition]))
+      const where = ['--port', '0', '--broker', broker, '--models', models]
+      const control = await house.start('control', scripts.coordinator, ['control', ...common, ...where])
+      const url = String(control['api'])
+      await writeFile(`${folder.path}/.imlma/current.json`, JSON.stringify({ dataDir, url, broker, site }))
+      return createApi(url)
+    },
+    startAgent: async (name, source) => {
+      const config = `${dataDir}/agents/${name}.json`
+      await writeFile(config, JSON.stringify({ sources: [source], reportEveryMs: 1_000 }))
+      const own = `${dataDir}/agents/${name}`
+      const who = ['--name', name, '--site', site, '--broker', broker, '--port', '0', '--config', config]
+      const where = ['--data-dir', own, '--root', `${dataDir}/trust/roots/1.json`]
+      await house.start(name, scripts.agent, [...who, ...where])
+    },
+    kill: async (name) => {
+      const pid = house.pid(name)
+      if (pid === undefined) throw new Error(`${name} does not run`)
+      process.kill(pid, 'SIGKILL')
+      await until(`${name} is gone`, async () => {
+        return house.pid(name) === undefined && (await stillLiving([pid])).length === 0
+      })
+    },
+    imlma: async (words, options = {}) => {
+      const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])
+      const args = [...words.split(' '), '--json', ...flags]
+      return JSON.parse(await runProgram(scripts.imlma, args, folder.path).succeeds()) as unknown
+    },
+    stop: house.stop,
+  }
+}
