@@ -58,6 +58,14 @@ const decide = (reported: Reported | null, wanted = { load: versionOf(2) }, now 
   decideAssignment(told, wanted, { reported, rootVersion, now }, options)
 
 describe('an assignment', () => {
+  test('counts on above what the agent has accepted from somebody else, and takes the word back', () => {
+    expect(decide(reportedWith({}, 1_000))).toMatchObject({ counter: 1_001, models: told.models })
+    expect(decide(reportedWith({}, 1_000), { load: versionOf(3) })?.counter).toBe(1_001)
+    expect(decide(reportedWith({}, 4), { load: versionOf(3) })?.counter).toBe(6)
+    const most = Number.MAX_SAFE_INTEGER
+    expect(decide(reportedWith({}, most), { load: versionOf(3) })?.counter).toBe(most)
+  })
+
   test('is made for an agent that has none, also before it reported anything', () => {
     const first = decideAssignment(
       undefined,

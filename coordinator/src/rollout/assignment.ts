@@ -52,7 +52,7 @@ export const decideAssignment = (
   }
   if (Object.keys(models).length === 0) return undefined
   const next: Assignment = {
-    counter: (told?.counter ?? 0) + 1,
+    counter: nextCounter(told, agent.reported),
     issuedAt: agent.now,
     rootVersion: agent.rootVersion,
     models,
@@ -64,6 +64,8 @@ export const decideAssignment = (
   if (age >= options.refreshAfterMs) return next
   if (age < options.repeatAfterMs || agent.reported === null) return undefined
   if (agent.reported.desiredCounter < told.counter) return undefined
+  // It has accepted a word that we never gave, or no longer know of (a restored backup): ours must be the last one.
+  if (agent.reported.desiredCounter > told.counter) return next
   return Object.entries(models).some(([name, assigned]) => {
     const model = agent.reported?.models[name]
     return (
@@ -75,6 +77,13 @@ export const decideAssignment = (
     ? next
     : undefined
 }
+
+/**
+ * Above everything that was told and everything that the agent says it has accepted: below that, it would refuse us for
+ * ever. What it says is not proven, but a wrong number shuts out nobody but itself.
+ */
+const nextCounter = (told: Assignment | undefined, reported: Reported | null): number =>
+  Math.min(Math.max(told?.counter ?? 0, reported?.desiredCounter ?? 0) + 1, Number.MAX_SAFE_INTEGER)
 
 /** True when the agent has nothing left to do for this version: it serves it, refused it, or is pinned. */
 export const isSettled = (reported: Reported | null, assignment: Assignment, model: string): boolean => {
