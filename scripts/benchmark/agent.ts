@@ -133,7 +133,7 @@ const watchMemory = async () => {
 
 try {
   await install()
-  const starts = []
+  const starts: Awaited<ReturnType<typeof timeStart>>[] = []
   for (let round = 0; round < rounds; round++) starts.push(await timeStart())
   const of = (pick: (one: (typeof starts)[number]) => number): number => Math.round(median(starts.map(pick)))
   const startMs = {

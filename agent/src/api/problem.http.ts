@@ -14,7 +14,7 @@ const titles: Readonly<Record<number, string>> = {
 }
 
 /** The answer for a refusal. `error` repeats the detail where clients of the inference protocol look for it. */
-export const problem = (c: Context, status: ContentfulStatusCode, refusal: Refusal): Response => {
+const problem = (c: Context, status: ContentfulStatusCode, refusal: Refusal): Response => {
   const body = {
     type: `urn:imlma:problem:${refusal.code}`,
     title: titles[status] ?? 'Refused',

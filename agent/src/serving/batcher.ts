@@ -98,7 +98,7 @@ export const createBatcher = ({ models, defer }: Parts, options: Options = {}): 
 }
 
 /** Columns of a feature row of this model. */
-export const columnsOf = ({ contract }: Pick<LoadedModel, 'contract'>): number =>
+const columnsOf = ({ contract }: Pick<LoadedModel, 'contract'>): number =>
   contract.inputs[0]?.shape.at(-1) as number
 
 const answer = async ({ lease: { model }, waiting, rows }: Batch): Promise<void> => {
