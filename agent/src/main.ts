@@ -40,6 +40,8 @@ process.on('uncaughtException', (cause) => end(cause, 'a mistake of ours'))
 process.on('unhandledRejection', (cause) => end(cause, 'a mistake of ours'))
 
 const stopping = new AbortController()
+// The process that started us is gone: nobody would ever stop us.
+if (process.connected) process.once('disconnect', () => stopping.abort())
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
     // The second signal does not wait.
@@ -65,5 +67,9 @@ try {
   process.stdout.write(`${JSON.stringify(up)}\n`)
   process.send?.(up)
 } catch (cause) {
+  if (cause instanceof Failure && process.connected) {
+    const { code, message, hint } = cause
+    process.send?.({ event: 'failed', code, message, hint })
+  }
   end(cause, 'not started')
 }
