@@ -9,7 +9,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Failure } from '@imlma/protocol/result'
 import { inspectFile } from '@imlma/agent/sources'
-import { narrate } from './start/narrate.ts'
+import { narrate, type Narrator } from './start/narrate.ts'
 import { parseOptions, type StartOptions } from './start/options.ts'
 import { createHouse } from './start/processes.ts'
 import { fileScenario, simulatedScenario, type Scenario } from './start/scenario.ts'
@@ -60,6 +60,7 @@ const run = async (options: StartOptions): Promise<void> => {
   const dataDir = resolve(options.dataDir ?? `.imlma/${scenario.name}`)
   await claim(dataDir, scenario)
   const house = createHouse(`${dataDir}/logs`)
+  let narrator: Narrator | undefined
   const asked = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM'), once(process, 'SIGHUP')])
   try {
     const models = `${dataDir}/models.json`
@@ -88,29 +89,19 @@ const run = async (options: StartOptions): Promise<void> => {
     await writeFile('.imlma/current.json', JSON.stringify({ dataDir, url, broker: brokerUrl, site }))
     console.log(`The page: ${url}    MQTT: ${brokerUrl}    state: ${dataDir}`)
 
-    const narrator = narrate(url, await lastEvent(url))
+    narrator = narrate(url, await lastEvent(url))
     for (const [index, source] of scenario.sources.entries()) {
       const name = `gw-${index + 1}`
       const config = `${dataDir}/agents/${name}.json`
       await mkdir(`${dataDir}/agents`, { recursive: true })
       await writeFile(config, `${JSON.stringify({ sources: [source], reportEveryMs: 2_000 }, null, 2)}\n`)
       const port = options.agentPort === 0 ? 0 : options.agentPort + index
-      const up = await house.start(name, agent, [
-        '--name',
-        name,
-        '--site',
-        site,
-        '--broker',
-        brokerUrl,
-        '--port',
-        String(port),
-        '--data-dir',
-        `${dataDir}/agents/${name}`,
-        '--config',
-        config,
-        '--root',
-        `${dataDir}/trust/roots/1.json`,
-      ])
+      const who = ['--name', name, '--site', site, '--broker', brokerUrl, '--port', String(port)]
+      const own = `${dataDir}/agents/${name}`
+      const where = ['--data-dir', own, '--config', config, '--root', `${dataDir}/trust/roots/1.json`]
+      const up = await house.start(name, agent, [...who, ...where]).catch((cause: unknown) => {
+        throw inOurWords(cause)
+      })
       console.log(`Agent ${name}: ${String(up['api'])}`)
     }
     house.onEnded((name, how) =>
@@ -125,9 +116,19 @@ const run = async (options: StartOptions): Promise<void> => {
     await house.stop()
     process.stdout.write(`${JSON.stringify(summary)}\n`)
   } finally {
+    narrator?.stop()
     await house.stop()
   }
 }
+
+/** An agent names its own option for its port; here another one chooses it. */
+const inOurWords = (cause: unknown): unknown =>
+  cause instanceof Failure && cause.code === 'PORT_TAKEN'
+    ? new Failure(cause.code, cause.message, {
+        cause,
+        hint: 'end the other program, or choose other ports with --agent-port (0 takes free ones)',
+      })
+    : cause
 
 const lastEvent = async (url: string): Promise<number> => {
   const health = (await (await fetch(`${url}/api/v1/health`)).json()) as { seq: number }

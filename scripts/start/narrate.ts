@@ -1,6 +1,6 @@
 /** Tells what happens, line by line: facts of the registry on standard output, progress on standard error. */
 
-interface Narrator {
+export interface Narrator {
   readonly stop: () => void
 }
 

@@ -6,6 +6,7 @@
 
 import { fork, type ChildProcess } from 'node:child_process'
 import { openSync } from 'node:fs'
+import { Failure } from '@imlma/protocol/result'
 
 const stopGraceMs = 10_000
 const startMsMax = 60_000
@@ -15,8 +16,15 @@ export interface Up {
   readonly [address: string]: unknown
 }
 
+interface Failed {
+  readonly event: 'failed'
+  readonly code: string
+  readonly message: string
+  readonly hint?: string
+}
+
 export interface House {
-  /** Resolves with what the process says of itself; throws with its own last words when it ends before that. */
+  /** Resolves with what the process says of itself; throws its own `Failure` when it ends before that. */
   readonly start: (name: string, script: URL, args: readonly string[]) => Promise<Up>
   /** Called when a process ends that nobody asked to end. */
   readonly onEnded: (listener: (name: string, how: string) => void) => void
@@ -37,20 +45,23 @@ export const createHouse = (logFolder: string): House => {
       const child = fork(script, args, { detached: true, stdio: ['ignore', log, log, 'ipc'] })
       children.set(name, child)
       let isUp = false
-      let refusal = ''
+      let failure: Failure | undefined
       const timer = setTimeout(() => child.kill('SIGKILL'), startMsMax)
-      child.on('message', (message: { event?: string; message?: string; hint?: string }) => {
-        if (message.event === 'failed') refusal = [message.message, message.hint].filter(Boolean).join('\n  ')
+      child.on('message', (message: Up | Failed) => {
+        if (message.event === 'failed') {
+          const { code, message: text, hint } = message
+          failure = new Failure(code, text, hint === undefined ? {} : { hint })
+        }
         if (message.event !== 'up' || isUp) return
         isUp = true
         clearTimeout(timer)
-        resolve(message as Up)
+        resolve(message)
       })
       child.once('exit', (code, signal) => {
         clearTimeout(timer)
         children.delete(name)
         const how = signal === null ? `with code ${code}` : `by ${signal}`
-        if (!isUp) reject(new Error(refusal || `${name} ended ${how}; see ${logFolder}/${name}.log`))
+        if (!isUp) reject(failure ?? new Error(`${name} ended ${how}; see ${logFolder}/${name}.log`))
         else if (!stopping) for (const listener of listeners) listener(name, how)
       })
     })
