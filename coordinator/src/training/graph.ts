@@ -21,9 +21,17 @@ export interface Initializer extends Value {
   readonly values: ArrayLike<number>
 }
 
-export type Attribute = number | readonly number[] | { readonly float: number }
+/** A bare number is an integer, a bare list one of integers. */
+export type Attribute =
+  | number
+  | readonly number[]
+  | { readonly float: number }
+  | { readonly floats: readonly number[] }
+  | { readonly string: string }
+  | { readonly strings: readonly string[] }
 
 export interface Node {
+  /** With its domain before the last dot where it is not one of ONNX's own: `ai.onnx.ml.TreeEnsembleRegressor`. */
   readonly operator: string
   readonly inputs: readonly Value[]
   readonly output: Value

@@ -4,7 +4,7 @@
  * Output is deterministic: the same graph gives the same bytes.
  */
 import protobuf from 'protobufjs'
-import type { Attribute, ElementType, Graph, Initializer, Value } from './graph.ts'
+import type { Attribute, ElementType, Graph, Initializer, Node, Value } from './graph.ts'
 
 const schema = protobuf.Root.fromJSON({
   nested: {
@@ -36,6 +36,7 @@ const schema = protobuf.Root.fromJSON({
         name: { type: 'string', id: 3 },
         opType: { type: 'string', id: 4 },
         attribute: { rule: 'repeated', type: 'Attribute', id: 5 },
+        domain: { type: 'string', id: 7 },
       },
     },
     Attribute: {
@@ -43,7 +44,10 @@ const schema = protobuf.Root.fromJSON({
         name: { type: 'string', id: 1 },
         f: { type: 'float', id: 2 },
         i: { type: 'int64', id: 3 },
+        s: { type: 'bytes', id: 4 },
+        floats: { rule: 'repeated', type: 'float', id: 7, options: { packed: false } },
         ints: { rule: 'repeated', type: 'int64', id: 8, options: { packed: false } },
+        strings: { rule: 'repeated', type: 'bytes', id: 9 },
         type: { type: 'int32', id: 20 },
       },
     },
@@ -67,25 +71,29 @@ const schema = protobuf.Root.fromJSON({
 const dataTypes: Readonly<Record<ElementType, number>> = { float32: 1, int64: 7, float64: 11 }
 
 /** AttributeProto.AttributeType. */
-const attributeTypes = { float: 1, int: 2, ints: 7 } as const
+const attributeTypes = { float: 1, int: 2, string: 3, floats: 6, ints: 7, strings: 8 } as const
 
 /** Runtimes of the last five years load this. */
 const irVersion = 8
 const operatorSet = 17
+
+/** Versions of the other operator sets, imported where an operator of theirs is used. */
+const otherOperatorSets: Readonly<Record<string, number>> = { 'ai.onnx.ml': 3 }
 
 /** `metadata` is carried in the file for people; it changes no output. */
 export const encodeModel = (graph: Graph, metadata: Readonly<Record<string, string>> = {}): Uint8Array => {
   const model = {
     irVersion,
     producerName: 'imlma',
-    opsetImport: [{ domain: '', version: operatorSet }],
+    opsetImport: operatorSetsOf(graph),
     graph: {
       name: graph.name,
       node: graph.nodes.map(({ operator, inputs, output, attributes }) => ({
         input: inputs.map(({ name }) => name),
         output: [output.name],
         name: output.name,
-        opType: operator,
+        opType: operator.slice(operator.lastIndexOf('.') + 1),
+        domain: domainOf(operator),
         attribute: Object.entries(attributes).map(([name, value]) => ({ name, ...toAttribute(value) })),
       })),
       initializer: graph.initializers.map(toTensor),
@@ -102,10 +110,25 @@ export const encodeModel = (graph: Graph, metadata: Readonly<Record<string, stri
   return type.encode(type.fromObject(model)).finish()
 }
 
+/** Empty for ONNX's own operators. */
+const domainOf = (operator: Node['operator']): string =>
+  operator.slice(0, Math.max(0, operator.lastIndexOf('.')))
+
+const operatorSetsOf = ({ nodes }: Graph): readonly object[] =>
+  [...new Set(['', ...nodes.map(({ operator }) => domainOf(operator))])].map((domain) => ({
+    domain,
+    version: domain === '' ? operatorSet : otherOperatorSets[domain],
+  }))
+
+const utf8 = new TextEncoder()
+
 const toAttribute = (value: Attribute): object => {
   if (typeof value === 'number') return { i: value, type: attributeTypes.int }
-  return 'float' in value
-    ? { f: value.float, type: attributeTypes.float }
+  if ('float' in value) return { f: value.float, type: attributeTypes.float }
+  if ('floats' in value) return { floats: value.floats, type: attributeTypes.floats }
+  if ('string' in value) return { s: utf8.encode(value.string), type: attributeTypes.string }
+  return 'strings' in value
+    ? { strings: value.strings.map((text) => utf8.encode(text)), type: attributeTypes.strings }
     : { ints: value, type: attributeTypes.ints }
 }
 
