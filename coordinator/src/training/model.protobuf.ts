@@ -45,6 +45,7 @@ const schema = protobuf.Root.fromJSON({
         f: { type: 'float', id: 2 },
         i: { type: 'int64', id: 3 },
         s: { type: 'bytes', id: 4 },
+        g: { type: 'Graph', id: 6 },
         floats: { rule: 'repeated', type: 'float', id: 7, options: { packed: false } },
         ints: { rule: 'repeated', type: 'int64', id: 8, options: { packed: false } },
         strings: { rule: 'repeated', type: 'bytes', id: 9 },
@@ -68,10 +69,16 @@ const schema = protobuf.Root.fromJSON({
 })
 
 /** TensorProto.DataType. */
-const dataTypes: Readonly<Record<ElementType, number>> = { float32: 1, int64: 7, float64: 11 }
+const dataTypes: Readonly<Record<ElementType, number>> = {
+  float32: 1,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float64: 11,
+}
 
 /** AttributeProto.AttributeType. */
-const attributeTypes = { float: 1, int: 2, string: 3, floats: 6, ints: 7, strings: 8 } as const
+const attributeTypes = { float: 1, int: 2, string: 3, graph: 5, floats: 6, ints: 7, strings: 8 } as const
 
 /** Runtimes of the last five years load this. */
 const irVersion = 8
@@ -86,29 +93,33 @@ export const encodeModel = (graph: Graph, metadata: Readonly<Record<string, stri
     irVersion,
     producerName: 'imlma',
     opsetImport: operatorSetsOf(graph),
-    graph: {
-      name: graph.name,
-      node: graph.nodes.map(({ operator, inputs, output, attributes }) => ({
-        input: inputs.map(({ name }) => name),
-        output: [output.name],
-        name: output.name,
-        opType: operator.slice(operator.lastIndexOf('.') + 1),
-        domain: domainOf(operator),
-        attribute: Object.entries(attributes).map(([name, value]) => ({ name, ...toAttribute(value) })),
-      })),
-      initializer: graph.initializers.map(toTensor),
-      input: graph.inputs.map(toValueInfo),
-      output: graph.outputs.map(toValueInfo),
-      valueInfo: graph.nodes
-        .map(({ output }) => output)
-        .filter((value) => !graph.outputs.includes(value))
-        .map(toValueInfo),
-    },
+    graph: toGraph(graph),
     metadata: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   }
   const type = schema.lookupType('Model')
   return type.encode(type.fromObject(model)).finish()
 }
+
+const toGraph = ({ name, nodes, initializers, inputs, outputs }: Graph): object => ({
+  name,
+  node: nodes.map(toNode),
+  initializer: initializers.map(toTensor),
+  input: inputs.map(toValueInfo),
+  output: outputs.map(toValueInfo),
+  valueInfo: nodes
+    .flatMap((node) => node.outputs)
+    .filter((value) => !outputs.includes(value))
+    .map(toValueInfo),
+})
+
+const toNode = ({ operator, inputs, outputs, attributes }: Node): object => ({
+  input: inputs.map(({ name }) => name),
+  output: outputs.map(({ name }) => name),
+  name: outputs[0]?.name,
+  opType: operator.slice(operator.lastIndexOf('.') + 1),
+  domain: domainOf(operator),
+  attribute: Object.entries(attributes).map(([name, value]) => ({ name, ...toAttribute(value) })),
+})
 
 /** Empty for ONNX's own operators. */
 const domainOf = (operator: Node['operator']): string =>
@@ -126,6 +137,7 @@ const toAttribute = (value: Attribute): object => {
   if (typeof value === 'number') return { i: value, type: attributeTypes.int }
   if ('float' in value) return { f: value.float, type: attributeTypes.float }
   if ('floats' in value) return { floats: value.floats, type: attributeTypes.floats }
+  if ('graph' in value) return { g: toGraph(value.graph), type: attributeTypes.graph }
   if ('string' in value) return { s: utf8.encode(value.string), type: attributeTypes.string }
   return 'strings' in value
     ? { strings: value.strings.map((text) => utf8.encode(text)), type: attributeTypes.strings }
@@ -151,15 +163,20 @@ const toValueInfo = ({ name, type, shape }: Value): object => ({
   },
 })
 
+/** Bytes of one element. */
+const widths: Readonly<Record<ElementType, number>> = { float32: 4, int32: 4, int64: 8, bool: 1, float64: 8 }
+
 /** Little-endian on every machine, as ONNX wants it. */
 const toRaw = (type: ElementType, values: ArrayLike<number>): Uint8Array => {
-  const width = type === 'float32' ? 4 : 8
+  const width = widths[type]
   const view = new DataView(new ArrayBuffer(values.length * width))
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number
     if (type === 'float32') view.setFloat32(i * width, value, true)
     else if (type === 'float64') view.setFloat64(i * width, value, true)
-    else view.setBigInt64(i * width, BigInt(value), true)
+    else if (type === 'int32') view.setInt32(i * width, value, true)
+    else if (type === 'int64') view.setBigInt64(i * width, BigInt(value), true)
+    else view.setUint8(i, value)
   }
   return new Uint8Array(view.buffer)
 }
