@@ -62,10 +62,10 @@ describe('publishing', () => {
     [technician, 'imlma/v1/demo/_all/command/c-1', 'accepted'],
     [technician, `${own}/desired`, 'FOREIGN_TOPIC'],
     [technician, `${own}/ack`, 'FOREIGN_TOPIC'],
-    [technician, `${own}/result/c-1`, 'FOREIGN_TOPIC'],
-    [identify('gw-1'), `${own}/readings`, 'accepted'],
-    [identify('gw-1'), `${own}/ack`, 'FOREIGN_TOPIC'],
-    [identify('_all'), 'imlma/v1/demo/_all/readings', 'FOREIGN_TOPIC'],
+    [technician, `${own}/result/c-1`, 'accepted'],
+    [identify('mqttjs_1a2b'), `${own}/readings`, 'accepted'],
+    [identify('mqttjs_1a2b'), `${own}/ack`, 'FOREIGN_TOPIC'],
+    [technician, 'imlma/v1/demo/_all/readings', 'FOREIGN_TOPIC'],
   ])('%o to %s is %s', (identity, topic, expected) => {
     expect(codeOf(identity, topic)).toBe(expected)
   })

@@ -4,8 +4,8 @@
  *
  * Until connections carry certificates (plain MQTT, loopback only) a client is who its id says:
  *   agent:{site}:{agent} · coordinator:{anything} · anything else is a technician of that name
- * A technician's client that is named as an agent may also speak for it, in every site: so does a simulated agent that
- * was written with any MQTT library.
+ * A claim proves nothing, so a technician's client may also speak for agents: a simulated agent written with any MQTT
+ * library needs no special id. Whoever claims to be an agent is held to that one.
  */
 
 import { accept, refuse, type Result } from '@imlma/protocol/result'
@@ -74,8 +74,7 @@ const maySpeak = (identity: Identity, topic: Topic): boolean => {
     case 'coordinator':
       return from === 'coordinator'
     case 'technician':
-      if (from === 'agent') return topic.agent === identity.name && topic.agent !== groupAgent
-      return from === 'technician'
+      return from === 'technician' || (from === 'agent' && topic.agent !== groupAgent)
   }
 }
 

@@ -8,7 +8,15 @@
  */
 
 import { Aedes, type AedesPublishPacket, type Client } from 'aedes'
-import { channels, toTopic, type ChannelName, type Topic } from '@imlma/protocol/wire'
+import {
+  channels,
+  groupAgent,
+  parseTopic,
+  toTopic,
+  type Address,
+  type ChannelName,
+  type Topic,
+} from '@imlma/protocol/wire'
 import { Failure, invariant } from '@imlma/protocol/result'
 import { decidePublish, maySubscribe, nameOf, parseIdentity, type Identity } from './access.ts'
 import type { Broker, BrokerHooks, QuarantineCode } from './broker.ts'
@@ -38,6 +46,7 @@ export const createBroker = async (
   { host = '127.0.0.1', port }: BrokerOptions,
 ): Promise<Broker> => {
   const identities = new WeakMap<Client, Identity>()
+  const agents = new Map<Client, Address>()
   const unacknowledged = new Set<Client>()
   const quarantined: Partial<Record<QuarantineCode, number>> = {}
   let published = 0
@@ -52,6 +61,21 @@ export const createBroker = async (
     packet.topic = `${quarantinePrefix}/${code}`
     packet.payload = ''
     packet.retain = false
+  }
+
+  /**
+   * A stored command would reach every agent that comes later, so it is never stored. The agent gets it as what it
+   * is, with the retain flag: it refuses it in its own name, and the technician learns why.
+   */
+  const handOnUnstored = ({ topic, payload }: AedesPublishPacket): void => {
+    const address = parseTopic(topic)
+    if (address?.channel !== 'command') return
+    for (const [client, identity] of agents) {
+      const isMeant = identity.site === address.site && [identity.agent, groupAgent].includes(address.agent)
+      if (!isMeant) continue
+      // Without quality of service nothing of it is kept for the agent's session either.
+      client.publish({ cmd: 'publish', topic, payload, qos: 0, retain: true, dup: false }, () => undefined)
+    }
   }
 
   const takeReadings = async (
@@ -90,6 +114,7 @@ export const createBroker = async (
         return
       }
       identities.set(client, identity)
+      if (identity.role === 'agent') agents.set(client, identity)
       done(null, true)
     },
     authorizePublish: (client, packet, done) => {
@@ -99,6 +124,7 @@ export const createBroker = async (
       if (identity === undefined) return done(new Error('no identity'))
       const decision = decidePublish(identity, wire.topic, wire.retain)
       if (!decision.ok) {
+        if (decision.refusal.code === 'RETAINED') handOnUnstored(wire)
         divert(identity, wire, decision.refusal.code)
         return done(null)
       }
@@ -119,7 +145,10 @@ export const createBroker = async (
     },
   })
   boundQueues(aedes, queuedMessagesMax)
-  aedes.on('clientDisconnect', (client) => unacknowledged.delete(client))
+  aedes.on('clientDisconnect', (client) => {
+    unacknowledged.delete(client)
+    agents.delete(client)
+  })
 
   const close = async (): Promise<void> => {
     await new Promise<void>((resolve) => {

@@ -70,14 +70,28 @@ describe('the embedded broker', () => {
     await vi.waitFor(() => expect(later).toEqual([`${own}/alarm again`]))
   })
 
-  test('a retained command reaches nobody, a plain one its agent', async () => {
+  test('a retained command reaches its agent as retained, and is not kept for anybody', async () => {
     const agent = await connectAs('agent:demo:gw-1')
-    const heard = await listen(agent, `${own}/command/+`)
+    const other = await connectAs('agent:demo:gw-2')
+    const flags: [string, boolean][] = []
+    for (const client of [agent, other]) {
+      client.on('message', (topic, _payload, { retain }) => flags.push([topic, retain]))
+    }
+    await agent.subscribeAsync(`${own}/command/+`, { qos: 1 })
+    await other.subscribeAsync('imlma/v1/demo/gw-2/command/+', { qos: 1 })
     const technician = await connectAs('laptop')
     await technician.publishAsync(`${own}/command/c-1`, 'kept', { qos: 1, retain: true })
     await technician.publishAsync(`${own}/command/c-2`, 'once', { qos: 1 })
-    await vi.waitFor(() => expect(heard).toEqual([`${own}/command/c-2 once`]))
+    await vi.waitFor(() =>
+      expect(flags).toEqual([
+        [`${own}/command/c-1`, true],
+        [`${own}/command/c-2`, false],
+      ]),
+    )
     expect(broker.counters().quarantined).toEqual({ RETAINED: 1 })
+    const late = await listen(technician, `${own}/command/+`)
+    await technician.publishAsync(`${own}/command/c-3`, 'last', { qos: 1 })
+    await vi.waitFor(() => expect(late).toEqual([`${own}/command/c-3 last`]))
   })
 
   test('an agent hears only what is meant for it', async () => {
