@@ -1,6 +1,17 @@
 /** Readings selected for a training, frozen snapshots, and the parts of a window. */
 export { freezeDataset, type DatasetParts, type FrozenDataset } from './freeze.fs.ts'
 export {
+  keepOut,
+  qualityChecks,
+  tallyOf,
+  type FlagCounts,
+  type QualityCheck,
+  type QualityMask,
+  type Tally,
+} from './quality/checks.ts'
+export { inspectSeries } from './quality/inspect.ts'
+export { qualityDefaults, toRules, type QualityRules, type QualitySettings } from './quality/rules.ts'
+export {
   selectReadings,
   type Selected,
   type Selection,
