@@ -7,7 +7,7 @@
 
 import { isLoadUnit, parseNumber, unitOf } from './cells.ts'
 
-/** A column that is numeric in the sample. */
+/** A column that is numeric in the sample, but for mistakes. */
 export interface NumericColumn {
   readonly index: number
   readonly name: string
@@ -20,7 +20,13 @@ const counters = /^(?:unnamed.*|index|id|no|nr|row|year|month|week|day|hour|minu
 
 const isLoadName = (name: string): boolean => name !== '' && !influences.test(name) && !counters.test(name)
 
-/** Columns whose cells are numbers or missing in every row, with one number at least. */
+/**
+ * Share of cells that makes a column one of numbers. The few others are mistakes: the column is taken, and whoever
+ * reads it through says in which line they are. Left out, it would be missed without a word.
+ */
+const numericShareMin = 0.9
+
+/** Columns whose cells are numbers or missing in nearly every row, with one number at least. */
 export const numericColumns = (
   header: readonly string[],
   rows: readonly (readonly string[])[],
@@ -28,10 +34,10 @@ export const numericColumns = (
 ): readonly NumericColumn[] =>
   header.flatMap((name, index) => {
     const values = rows.map((cells) => parseNumber(cells[index] ?? '', decimalComma))
-    const isNumeric = values.every((value) => value !== undefined)
-    return isNumeric && values.some((value) => !Number.isNaN(value))
-      ? [{ index, name, unit: unitOf(name) }]
-      : []
+    const given = values.filter((value) => !Number.isNaN(value))
+    const numbers = given.filter((value) => value !== undefined)
+    const isNumeric = numbers.length > 0 && numbers.length >= numericShareMin * given.length
+    return isNumeric ? [{ index, name, unit: unitOf(name) }] : []
   })
 
 export const loadColumns = (numeric: readonly NumericColumn[]): readonly NumericColumn[] => {

@@ -212,6 +212,15 @@ describe('a file that cannot be read right', () => {
     }
   })
 
+  test('because a column of numbers has one word in it, and is not left out for that', async () => {
+    const rows = Array.from({ length: 30 }, (_, i) => [new Date(i * 3_600_000).toISOString(), '1', String(i)])
+    const text = `t,north,south\n${rows.map((row, i) => (i === 9 ? row.with(2, 'ten') : row).join(',')).join('\n')}\n`
+    expect(await inspect(text)).toMatchObject({
+      ok: false,
+      refusal: { code: 'BAD_NUMBER', message: 'line 11: "ten" in south is not a number' },
+    })
+  })
+
   test('beyond the sample, too: a word and a wrong date in line 5,001', async () => {
     const rows = Array.from({ length: 6_000 }, (_, i) => [new Date(i * 3_600_000).toISOString(), String(i)])
     const spoilt = (column: number, text: string) =>
