@@ -13,6 +13,12 @@ const quarterHourMs = 900_000
 /** Where the simulated feed turns live: a fixed day, so that a seed always gives the same datasets. */
 const liveFrom = Date.UTC(2025, 2, 3)
 
+/**
+ * History of a short file: a week is judged on, a day lies between, four days at least are learned from, and a fifth of
+ * the readings may be missing.
+ */
+const firstDaysMin = 15
+
 /** What a file turned out to be. */
 export interface FileShape {
   readonly intervalMs: number
@@ -73,7 +79,7 @@ export const fileScenario = (options: StartOptions, path: string, shape: FileSha
       hint: 'give a file of at least three weeks: a day-ahead model needs weeks to learn and to be judged',
     })
   }
-  const historyDays = options.historyDays ?? Math.min(400, Math.floor(days * 0.4))
+  const historyDays = options.historyDays ?? Math.min(400, Math.max(firstDaysMin, Math.floor(days * 0.4)))
   const perDay = meters.length * (dayMs / intervalMs)
   const roundDays = Math.min(28, (days - historyDays) / ((options.rounds ?? 4) + 2))
   return {
