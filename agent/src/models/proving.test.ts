@@ -55,8 +55,17 @@ describe('the latency', () => {
     expect(await proveLatency(faithful, manifest, now)).toMatchObject({ ok: true })
   })
 
+  test('a moment in which the gateway was busy does not count, being slow throughout does', async () => {
+    const options = { warmUpRuns: 0, timedRuns: 50 }
+    const slowUntil = (end: number) => clock((run) => (run < end ? budget + 1 : 1))
+    expect(await proveLatency(faithful, manifest, slowUntil(100), options)).toMatchObject({ ok: true })
+    expect(await proveLatency(faithful, manifest, slowUntil(150), options)).toMatchObject({
+      refusal: { code: 'LATENCY' },
+    })
+  })
+
   test('the slowest of a hundred may be slow, two may not', async () => {
-    const options = { warmUpRuns: 0, timedRuns: 100 }
+    const options = { warmUpRuns: 0, timedRuns: 100, timedSeriesMax: 1 }
     const slow = (count: number) => clock((run) => (run < count ? budget + 1 : 1))
     expect(await proveLatency(faithful, manifest, slow(1), options)).toMatchObject({ ok: true })
     expect(await proveLatency(faithful, manifest, slow(2), options)).toMatchObject({
