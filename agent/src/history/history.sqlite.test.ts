@@ -85,6 +85,29 @@ describe('history', () => {
     expect(database.sqlite.prepare('SELECT count(*) FROM blocks').pluck().get()).toBe(1)
   })
 
+  test('answers from the disk what was written before anybody read so far back', () => {
+    const days = Array.from({ length: 7 * blockSlots }, (_, i) => i)
+    const { put } = open()
+    put('a', 0, days)
+    put('a', 7 * blockSlots, [1])
+    // Older than what is in memory, and unfit in part.
+    put('a', 2 * blockSlots - 1, [7, 8, 9], [0, 3, 0])
+    const wanted = days.with(2 * blockSlots - 1, 7).with(2 * blockSlots + 1, 9)
+    const { read, put: putAgain } = open()
+    expect(read('a', 0, 7 * blockSlots + 1)).toEqual([...wanted, 1])
+    putAgain('a', 9 * blockSlots, [2])
+    putAgain('a', 3, [5])
+    expect(read('a', 0, 7 * blockSlots)).toEqual(wanted.with(3, 5))
+    expect(open().read('a', 0, 4)).toEqual([0, 1, 2, 5])
+  })
+
+  test('finds the newest value where only missing ones came after it', () => {
+    const { history, put } = open()
+    put('a', 0, [1, ...Array.from({ length: 5 * blockSlots }, () => missing)])
+    expect(history.series(register, interval)[0]?.latestAt).toBe(origin)
+    expect(open().history.series(register, interval)[0]?.latestAt).toBe(origin)
+  })
+
   test('goes back with the readings when their transaction fails', () => {
     const { database, put, read } = open()
     put('a', 0, [1])

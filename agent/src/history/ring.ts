@@ -11,7 +11,7 @@ import { isTrainable } from '@imlma/protocol/wire'
 export const blockSlots = 96
 
 export interface Ring {
-  readonly slots: Float32Array<ArrayBuffer>
+  slots: Float32Array<ArrayBuffer>
   /** Newest block entered; −1 before the first value. */
   newestBlock: number
   /** Newest slot that holds a value; −1 before the first. */
@@ -43,8 +43,7 @@ export const writeRing = (
   const capacity = ring.slots.length
   const last = Math.floor((slot + values.length - 1) / blockSlots)
   enter(ring, last)
-  const oldestSlot = Math.max(0, (ring.newestBlock + 1) * blockSlots - capacity)
-  const from = Math.max(0, oldestSlot - slot)
+  const from = Math.max(0, oldestBlock(ring) * blockSlots - slot)
   if (from >= values.length) return undefined
   for (let i = from; i < values.length; i++) {
     const value = values[i] as number
@@ -54,6 +53,19 @@ export const writeRing = (
   }
   return { first: Math.floor((slot + from) / blockSlots), last }
 }
+
+/** Makes room for further blocks, the older ones; they are empty until they are put back. */
+export const growRing = (ring: Ring, blocks: number): void => {
+  const grown: Ring = { ...createRing(blocks), newestBlock: ring.newestBlock }
+  for (let block = oldestBlock(ring); block <= ring.newestBlock; block++) {
+    blockOf(grown, block).set(blockOf(ring, block))
+  }
+  ring.slots = grown.slots
+}
+
+/** The oldest block that the ring has room for; 0 at the least. */
+export const oldestBlock = ({ slots, newestBlock }: Ring): number =>
+  Math.max(0, newestBlock + 1 - slots.length / blockSlots)
 
 /** Puts back a block as it was stored; blocks come in ascending order. */
 export const restoreBlock = (ring: Ring, block: number, slots: Float32Array): void => {
