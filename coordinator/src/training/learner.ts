@@ -1,6 +1,6 @@
 /**
  * What every learner is: examples in, an ONNX graph out, with the trainer's own forecast beside it to prove that
- * the export is right. Ridge and seasonal naive today; trees and networks fit the same shape.
+ * the export is right. Whatever it is inside, it fits this shape.
  */
 import type { FeatureBuilder } from '@imlma/protocol/features'
 import type { ErrorSums } from '@imlma/protocol/metrics'
@@ -8,14 +8,21 @@ import type { z } from 'zod'
 import type { Examples } from './examples.ts'
 import type { MatrixProducts } from './gram.ts'
 import type { Graph } from './graph.ts'
+import type { SearchSpace } from '../tuning/space.ts'
 
 export interface LearnerParts {
   readonly products: MatrixProducts
 }
 
+/** As much of a feature builder as most learners need. Plain regression has it too: horizon 1, no columns of a step. */
+export type FeatureLayout = Pick<
+  FeatureBuilder,
+  'count' | 'sharedCount' | 'stepCount' | 'horizon' | 'names' | 'roles'
+>
+
 /** What a learner may look at. `validation` chooses; it is later than `train`. */
-export interface TrainingExamples {
-  readonly builder: FeatureBuilder
+export interface TrainingExamples<Layout = FeatureBuilder> {
+  readonly builder: Layout
   readonly train: Examples
   readonly validation: Examples
 }
@@ -38,6 +45,11 @@ export interface TrainedModel<Parameters = unknown> {
   readonly graph: Graph
   /** The trainer's own forecast: features rows × F → rows × H, raw units. */
   forecast(features: Float32Array, rows: number): ArrayLike<number>
+  /** The graph's second output, where quantiles were asked for: rows × Q × H, ascending in Q. */
+  readonly quantiles?: {
+    readonly probabilities: readonly number[]
+    forecast(features: Float32Array, rows: number): ArrayLike<number>
+  }
   /** With everything that the learner chose itself filled in. */
   readonly parameters: Parameters
   /** Errors on the validation part of the model as it was *before* it saw that part; raw units. */
@@ -48,7 +60,10 @@ export interface TrainedModel<Parameters = unknown> {
 
 export interface Learner<Parameters = unknown> {
   readonly name: string
+  /** Its defaults are the learner's. */
   readonly parametersSchema: z.ZodType<Parameters>
+  /** What is worth tuning, under the names of the parameters. */
+  readonly space: SearchSpace
   train(
     parts: LearnerParts,
     examples: TrainingExamples,

@@ -2,9 +2,10 @@
  * A linear forecaster with its normalisation: what ridge learns and what seasonal naive is. Here are the trainer's
  * own forecast in double precision and the same computation as an ONNX graph.
  */
-import { createGraphBuilder, type Graph, type GraphBuilder, type Value } from './graph.ts'
-import { levelOf, scaleMin, scaleOf, scaleShareMin, type Normalisation } from './normalisation.ts'
-import { absolute, add, divide, gatherColumns, gemm, maximum, multiply, subtract } from './operators.ts'
+import { createGraphBuilder, type Graph, type Value } from './graph.ts'
+import { denormalise, normaliseRows } from './normalisation-graph.ts'
+import { levelOf, scaleOf, type Normalisation } from './normalisation.ts'
+import { divide, gemm, subtract } from './operators.ts'
 
 export interface LinearModel {
   readonly features: number
@@ -72,44 +73,16 @@ export const linearGraph = (model: LinearModel, name: string): Graph => {
   const constant = (label: string, values: Float32Array): Value =>
     graph.constant(label, 'float32', [values.length], values)
   const features = graph.input('features', 'float32', ['batch', count])
-  const { level, scale } = levelAndScale(graph, features, normalisation)
-  let row = features
-  if (level !== null)
-    row = subtract(graph, row, multiply(graph, level, constant('level_mask', normalisation.levelMask)))
-  if (scale !== null) {
-    const { scaleMask } = normalisation
-    const rest = constant(
-      'plain_mask',
-      scaleMask.map((share) => 1 - share),
-    )
-    row = divide(graph, row, add(graph, multiply(graph, scale, constant('scale_mask', scaleMask)), rest))
-  }
-  row = divide(
+  const { row, level, scale } = normaliseRows(graph, features, normalisation)
+  const standardised = divide(
     graph,
     subtract(graph, row, constant('means', model.means)),
     constant('deviations', model.deviations),
   )
   const weights = graph.constant('weights', 'float32', [count, horizon], model.weights)
   const last = level === null && scale === null ? 'forecast' : 'normalised_forecast'
-  let forecast = gemm(graph, [row, weights, constant('intercepts', model.intercepts)], { name: last })
-  if (scale !== null)
-    forecast = multiply(graph, forecast, scale, level === null ? 'forecast' : 'scaled_forecast')
-  if (level !== null) forecast = add(graph, forecast, level, 'forecast')
-  return graph.build([forecast])
-}
-
-const levelAndScale = (
-  graph: GraphBuilder,
-  features: Value,
-  { levelColumn, scaleColumn }: Normalisation,
-): { readonly level: Value | null; readonly scale: Value | null } => {
-  const column = (label: string, index: number): Value =>
-    gatherColumns(graph, features, graph.constant(label, 'int64', [1], [index]))
-  const scalar = (label: string, value: number): Value => graph.constant(label, 'float32', [1], [value])
-  const level = levelColumn === null ? null : column('level_column', levelColumn)
-  if (scaleColumn === null) return { level, scale: null }
-  const spread = maximum(graph, column('scale_column', scaleColumn), scalar('scale_min', scaleMin))
-  if (level === null) return { level, scale: spread }
-  const share = multiply(graph, absolute(graph, level), scalar('scale_share_min', scaleShareMin))
-  return { level, scale: maximum(graph, spread, share) }
+  const normalised = gemm(graph, [standardised, weights, constant('intercepts', model.intercepts)], {
+    name: last,
+  })
+  return graph.build([denormalise(graph, normalised, { level, scale }, 'forecast')])
 }

@@ -7,7 +7,7 @@ import { errorSumsOf } from '@imlma/protocol/metrics'
 import { z } from 'zod'
 import type { Examples } from './examples.ts'
 import { addGrams, addProduct, emptyGram, type GramSums } from './gram.ts'
-import type { Learner, LearnerParts, TrainingExamples, TrainingRun } from './learner.ts'
+import type { FeatureLayout, Learner, LearnerParts, TrainingExamples, TrainingRun } from './learner.ts'
 import { forecastLinear, linearGraph, standardiseRow, type LinearModel } from './linear-model.ts'
 import {
   levelOf,
@@ -38,10 +38,17 @@ export type RidgeParameters = z.infer<typeof ridgeParametersSchema>
 /** Rows per product: the blocks of 500 columns stay in the processor's cache. */
 const blockRows = 1_024
 
-export const ridge: Learner<RidgeParameters> = {
+export const ridge = {
   name: 'ridge',
   parametersSchema: ridgeParametersSchema,
-  train: async (parts, examples, parameters, run) => {
+  // λ is chosen from its grid in one training: the Gram sums are the dear part.
+  space: { form: { kind: 'categorical', choices: ['per-step', 'shared'] } },
+  train: async (
+    parts: LearnerParts,
+    examples: TrainingExamples<FeatureLayout>,
+    parameters: RidgeParameters,
+    run: TrainingRun,
+  ) => {
     const { builder, train, validation } = examples
     const normalisation = planNormalisation(builder, parameters.normalisation)
     const standard = {
@@ -87,11 +94,11 @@ export const ridge: Learner<RidgeParameters> = {
       residuals: Float32Array.from(forecasts, (forecast, i) => forecast - (validation.targets[i] as number)),
     }
   },
-}
+} satisfies Learner<RidgeParameters>
 
 type Standard = Pick<LinearModel, 'features' | 'normalisation' | 'means' | 'deviations'>
 
-const designOf = ({ builder }: TrainingExamples, { form }: RidgeParameters): Design =>
+const designOf = ({ builder }: TrainingExamples<FeatureLayout>, { form }: RidgeParameters): Design =>
   form === 'shared'
     ? { shared: 1 + builder.count, perStep: 0 }
     : { shared: 1 + builder.sharedCount, perStep: builder.stepCount }
@@ -139,7 +146,7 @@ const momentsOf = (
 
 const gramOf = async (
   { products }: LearnerParts,
-  { builder: { count, horizon } }: TrainingExamples,
+  { builder: { count, horizon } }: TrainingExamples<FeatureLayout>,
   standard: Standard,
   { features, targets, rows }: Examples,
   run: TrainingRun,

@@ -20,6 +20,7 @@ export type SeasonalNaiveParameters = z.infer<typeof seasonalNaiveParametersSche
 export const seasonalNaive: Learner<SeasonalNaiveParameters> = {
   name: 'seasonal-naive',
   parametersSchema: seasonalNaiveParametersSchema,
+  space: {},
   train: async (_parts, { builder, validation }, parameters, run) => {
     const seasons = parameters.seasonSteps === undefined ? seasonsOf(builder) : [parameters.seasonSteps]
     const [first, ...others] = seasons.map((seasonSteps) => {
