@@ -1,6 +1,6 @@
 /** Where a version comes from: its ancestors, and every step that made it, each with the hash that proves it. */
 
-import { figure, grouped, tellTrigger } from './sentences.ts'
+import { figure, grouped, tellQuality, tellTrigger } from './sentences.ts'
 import type { LineageView, VersionView } from './views.ts'
 
 type Step = LineageView['steps'][number]
@@ -57,7 +57,10 @@ const stepsOf = (version: VersionView): Step[] => {
       step: 'dataset',
       at: null,
       title: 'dataset frozen',
-      detail: `${grouped(dataset.readings)} readings of ${grouped(dataset.series)} series, from ${dataset.provenance.map(({ agent }) => agent).join(', ') || 'no agent'}`,
+      detail: [
+        `${grouped(dataset.readings)} readings of ${grouped(dataset.series)} series, from ${dataset.provenance.map(({ agent }) => agent).join(', ') || 'no agent'}`,
+        ...tellQuality(dataset.quality),
+      ].join('; '),
       sha256: dataset.sha256,
     },
     {

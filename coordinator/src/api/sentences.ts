@@ -1,6 +1,6 @@
 /** What happened, in plain sentences: the event feed of the page, `imlma` and the log say it with the same words. */
 
-import type { ChainedEvent, RegistryEvent } from '../registry/events.ts'
+import type { ChainedEvent, DatasetRecord, RegistryEvent } from '../registry/events.ts'
 import type { AuditEventView } from './views.ts'
 
 type Tone = AuditEventView['tone']
@@ -89,11 +89,24 @@ export const tellTrigger = ({ kind, evidence }: Trigger): string => {
   }
 }
 
-const tellDataset = ({
-  readings,
-  series,
-}: Extract<RegistryEvent, { kind: 'dataset-frozen' }>['dataset']): string =>
-  `${grouped(readings)} readings of ${grouped(series)} series`
+const tellDataset = ({ readings, series, quality }: DatasetRecord): string =>
+  [`${grouped(readings)} readings of ${grouped(series)} series`, ...tellQuality(quality)].join('; ')
+
+/** What the quality checks kept out, most first; nothing where there is nothing to tell. */
+export const tellQuality = (quality: DatasetRecord['quality']): readonly string[] => {
+  if (quality === undefined || quality.trainable === quality.expected) return []
+  const { expected, trainable, notTrainable, flagged, series, seriesFlagged } = quality
+  const counts = Object.entries({ ...flagged, 'not trainable': notTrainable })
+    .filter(([, count]) => count > 0)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([check, count]) => `${grouped(count)} ${check}`)
+  const worst = series.slice(0, 3).map(({ meter }) => meter)
+  const more = seriesFlagged - worst.length
+  return [
+    `${grouped(expected - trainable)} of ${grouped(expected)} kept out (${counts.join(', ')}), ` +
+      `most of ${worst.join(', ')}${more > 0 ? ` and ${grouped(more)} more` : ''}`,
+  ]
+}
 
 const tellDecision = ({
   model,

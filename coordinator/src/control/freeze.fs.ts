@@ -2,8 +2,9 @@
 
 import { accept, type Result } from '@imlma/protocol/result'
 import { freezeDataset } from '../datasets/freeze.fs.ts'
+import { toQualityRecord } from '../datasets/quality/record.ts'
 import type { ModelDefinition } from '../lifecycle/definition.ts'
-import type { DatasetRecord } from '../registry/events.ts'
+import type { DatasetQuality, DatasetRecord } from '../registry/events.ts'
 import type { ArtifactStore } from '../storage/artifacts.ts'
 import type { ReadingsReader } from '../storage/readings.ts'
 
@@ -32,6 +33,9 @@ export const createFreeze =
         evaluationMs: data.evaluationMs,
         readingsMin: trigger.readingsMin,
         completenessMin: data.completenessMin,
+        quality: definition.quality,
+        unit: definition.unit,
+        zone: definition.zone,
       },
     )
     if (!frozen.ok) return frozen
@@ -46,5 +50,15 @@ export const createFreeze =
       trainEnd: content.trainEnd,
       evaluation: { ...content.evaluation },
       provenance: content.provenance.map((one) => ({ ...one })),
+      quality: toDatasetQuality(frozen.value.quality),
     })
   }
+
+const toDatasetQuality = (series: Parameters<typeof toQualityRecord>[0]): DatasetQuality => {
+  const record = toQualityRecord(series)
+  return {
+    ...record,
+    flagged: { ...record.flagged },
+    series: record.series.map((one) => ({ ...one, flagged: { ...one.flagged } })),
+  }
+}

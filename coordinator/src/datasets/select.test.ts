@@ -92,8 +92,54 @@ describe('selecting readings', () => {
     expect([...content.series[0]!.values.subarray(9, 15)]).toEqual([9, 10, 11, missing, missing, 14])
     expect(readings).toBe(48)
     expect(said).toEqual([
-      { meter: 'm-1', register: 'load', expected: 50, trainable: 48, notTrainable: 2, leftOut: false },
+      {
+        meter: 'm-1',
+        register: 'load',
+        expected: 50,
+        trainable: 48,
+        notTrainable: 2,
+        flagged: {},
+        leftOut: false,
+      },
     ])
+  })
+
+  test('values that a quality check finds something against are missing, and counted by check', () => {
+    const values = count(100)
+    values.fill(40, 40, 70)
+    values[80] = missing
+    add('m-1', 0, values)
+    add('m-2', 0, count(100))
+    const { content, readings, quality: said } = select()
+    expect([...content.series[0]!.values.subarray(38, 42)]).toEqual([38, 39, missing, missing])
+    expect(content.series[0]!.values[70]).toBe(70)
+    expect(said.map(({ flagged, trainable }) => [flagged, trainable])).toEqual([
+      [{ gap: 1, frozen: 30 }, 69],
+      [{}, 100],
+    ])
+    expect(readings).toBe(169)
+  })
+
+  test('too much that is flagged refuses, and says at which meter and why', () => {
+    add('m-1', 0, [...count(40), ...count(60).fill(7)])
+    const refused = selectReadings(store, { ...selection, readingsMin: 1 })
+    expect(refused).toMatchObject({
+      refusal: { code: 'TOO_FEW_READINGS', message: expect.stringContaining('60 frozen') },
+    })
+    add('m-2', 0, count(100))
+    expect(selectReadings(store, { ...selection, completenessMin: 0.8 })).toMatchObject({
+      refusal: { code: 'INCOMPLETE', message: expect.stringContaining('m-1 40 of 100 (60 frozen)') },
+    })
+    // What an operator allows is not found: here a load that may stand still for a week.
+    const quality = { allowZero: false, frozenHours: 168 }
+    expect(codeOf({ completenessMin: 0.8, quality })).toBe('selected')
+  })
+
+  test('a covariate may be a flag that stays for days', () => {
+    add('m-1', 0, count(100))
+    add('calendar', 0, [...count(60).fill(0), ...count(40).fill(1)], { register: 'holiday' })
+    expect(select({ covariates: ['holiday'] }).content.covariates[0]!.values).toHaveLength(100)
+    expect(select({ covariates: ['holiday'] }).quality.at(-1)).toMatchObject({ trainable: 100, flagged: {} })
   })
 
   test('the window trails, and is bounded in time and in values', () => {

@@ -1,6 +1,6 @@
 /**
- * Which readings a training gets: all series of a register over a trailing window, only values fit for training, and a
- * refusal with reasons where there are too few of them.
+ * Which readings a training gets: all series of a register over a trailing window, only values fit for training that
+ * no quality check finds anything against, and a refusal with reasons where there are too few of them.
  *
  *   |←——————————— window, at most `windowMsMax` ———————————→|
  *   | training targets            | gap | evaluation targets |
@@ -11,9 +11,19 @@
  */
 
 import { accept, refuse, type Result } from '@imlma/protocol/result'
-import { isTrainable } from '@imlma/protocol/wire'
+import type { Zone } from '@imlma/protocol/series'
 import type { ReadingsReader, SeriesRecord } from '../storage/readings.ts'
-import type { Provenance, SnapshotContent, SnapshotSeries } from './snapshot.ts'
+import {
+  covariateRules,
+  readCandidate,
+  targetRules,
+  tellLeftOut,
+  type Candidate,
+  type RulesOf,
+  type SeriesQuality,
+} from './candidate.ts'
+import type { QualitySettings } from './quality/rules.ts'
+import type { Provenance, SnapshotContent } from './snapshot.ts'
 import { planWindow, type TimeRange } from './split.ts'
 
 export interface Selection {
@@ -33,20 +43,15 @@ export interface Selection {
   readonly completenessMin: number
   /** Bound on the snapshot's size; a longer window is cut at its old end. Default 20 million: 80 MB. */
   readonly valuesMax?: number
+  /** What the register can be held to, see `quality/rules.ts`; the defaults where nothing is said. */
+  readonly quality?: QualitySettings
+  /** Unit of the values: says whether they are energies. */
+  readonly unit?: string
+  /** Where the meters are; default UTC. */
+  readonly zone?: Zone
 }
 
 export type SelectionRefusal = 'TOO_FEW_READINGS' | 'INCOMPLETE'
-
-export interface SeriesQuality {
-  readonly meter: string
-  readonly register: string
-  /** Slots from the series' first reading, or the window's start, to the window's end. */
-  readonly expected: number
-  readonly trainable: number
-  /** Filled, but suspect or of a fault state: missing in the snapshot. */
-  readonly notTrainable: number
-  readonly leftOut: boolean
-}
 
 export interface Selected {
   readonly content: SnapshotContent
@@ -55,16 +60,7 @@ export interface Selected {
   readonly quality: readonly SeriesQuality[]
 }
 
-interface Candidate {
-  readonly series: SnapshotSeries
-  readonly quality: SeriesQuality
-  readonly agent: string
-}
-
 const valuesMaxDefault = 20_000_000
-
-/** Series named in a refusal; the rest is a number. */
-const namedMax = 5
 
 /** Reads every series once; a million values take about 50 ms. */
 export const selectReadings = (
@@ -81,15 +77,17 @@ export const selectReadings = (
       `no readings of ${register} every ${intervalMs / 1_000} s in ${site} yet`,
     )
   }
-  const series = targets.map((record) => readCandidate(readings, record, window, completenessMin))
-  const covariates = known.flat().map((record) => readCandidate(readings, record, window, completenessMin))
+  const candidateOf = (rulesOf: RulesOf) => (record: SeriesRecord) =>
+    readCandidate(readings, record, window, completenessMin, rulesOf(record))
+  const series = targets.map(candidateOf(targetRules(selection)))
+  const covariates = known.flat().map(candidateOf(covariateRules(selection)))
 
   const fit = series.filter(({ quality }) => !quality.leftOut)
   const count = sumOf(fit, ({ quality }) => quality.trainable)
   if (count < selection.readingsMin) {
     return refuse(
       'TOO_FEW_READINGS',
-      `${count} readings are fit for training, ${selection.readingsMin} are needed`,
+      `${count} readings are fit for training, ${selection.readingsMin} are needed${tellLeftOut(series.map(({ quality }) => quality))}`,
     )
   }
   const share =
@@ -143,49 +141,12 @@ const windowOf = (
   return { start: Math.max(first, end - steps * intervalMs), end }
 }
 
-const readCandidate = (
-  readings: ReadingsReader,
-  record: SeriesRecord,
-  window: TimeRange,
-  completenessMin: number,
-): Candidate => {
-  const { meter, register, intervalMs, agent } = record
-  const start = Math.min(Math.max(window.start, record.firstAt), window.end)
-  const { values, quality: codes } = readings.read(record, start, window.end)
-  let trainable = 0
-  let notTrainable = 0
-  codes.forEach((code, i) => {
-    if (Number.isNaN(values[i])) return
-    if (isTrainable(code)) trainable += 1
-    else {
-      values[i] = Number.NaN
-      notTrainable += 1
-    }
-  })
-  const expected = values.length
-  const leftOut = expected === 0 || trainable / expected < completenessMin
-  return {
-    series: { meter, register, intervalMs, start, values },
-    quality: { meter, register, expected, trainable, notTrainable, leftOut },
-    agent,
-  }
-}
-
-const incomplete = (share: number, shareMin: number, series: readonly Candidate[]) => {
-  const bad = series.filter(({ quality }) => quality.leftOut).map(({ quality }) => quality)
-  const named = bad
-    .slice(0, namedMax)
-    .map(({ meter, trainable, expected }) => `${meter} ${trainable} of ${expected}`)
-    .join(', ')
-  return refuse(
+const incomplete = (share: number, shareMin: number, series: readonly Candidate[]) =>
+  refuse(
     'INCOMPLETE',
-    `${percent(share)} of the expected readings are fit for training, ${percent(shareMin)} are needed` +
-      (bad.length === 0
-        ? ''
-        : `; too few from ${bad.length} series: ${named}${bad.length > namedMax ? ' …' : ''}`),
-    'look at the meters and gateways that are named, or lower completenessMin',
+    `${percent(share)} of the expected readings are fit for training, ${percent(shareMin)} are needed${tellLeftOut(series.map(({ quality }) => quality))}`,
+    'look at the meters and gateways that are named, or change what the model’s quality settings allow',
   )
-}
 
 /**
  * From the first batch to the last one that is stored now. A few of the last ones may not be folded yet, so the

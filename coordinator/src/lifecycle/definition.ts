@@ -41,6 +41,24 @@ export const modelDefinitionSchema = z.object({
       completenessMin: z.number().min(0).max(1).default(0.6),
     })
     .prefault({}),
+  /** What its readings can be held to; everything that is found is kept out of training and counted. */
+  quality: z
+    .object({
+      /** Registers that only grow. Without it, the OBIS code decides (x.8.x, x.9.x). */
+      cumulative: z.boolean().optional(),
+      /** Without it, the OBIS code decides: energies and powers of one direction are never negative. */
+      allowNegative: z.boolean().optional(),
+      /** A day of zeros is the commonest sign of a dead meter; only empty houses and resting plants have them. */
+      allowZero: z.boolean().default(false),
+      /** The same value for a day is a stuck meter: no load that people or weather touch stands still so long. */
+      frozenHours: z.number().min(1).max(8_784).default(24),
+      /**
+       * Power of the connection, one for all meters or by meter, in the unit without its hour (kW where values are
+       * kWh). Above 1.25 times that its fuse would have blown.
+       */
+      ratedPower: z.union([z.number().positive(), z.record(z.string(), z.number().positive())]).optional(),
+    })
+    .prefault({}),
   training: z
     .object({
       secondsMax: z.number().min(1).max(86_400).default(900),

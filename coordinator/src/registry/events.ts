@@ -47,6 +47,23 @@ export const decisionSchema = z.object({
 })
 export type Decision = z.infer<typeof decisionSchema>
 
+const readingCount = z.number().int().min(0)
+/** Slots by what became of them; `flagged` by quality check, a slot that failed several is counted at each. */
+const qualityCountsSchema = z.object({
+  expected: readingCount,
+  trainable: readingCount,
+  notTrainable: readingCount,
+  flagged: z.record(z.string().max(32), readingCount),
+})
+export const datasetQualitySchema = qualityCountsSchema.extend({
+  /** The worst ones, worst first; `seriesFlagged` says how many there are. */
+  series: z
+    .array(qualityCountsSchema.extend({ meter: z.string(), register: z.string(), leftOut: z.boolean() }))
+    .max(20),
+  seriesFlagged: readingCount,
+})
+export type DatasetQuality = z.infer<typeof datasetQualitySchema>
+
 const datasetSchema = z.object({
   sha256: sha256Schema,
   bytes: z.number().int().min(0),
@@ -56,6 +73,8 @@ const datasetSchema = z.object({
   trainEnd: epochMsSchema,
   evaluation: window,
   provenance: z.array(z.object({ agent: z.string(), firstSeq: z.number().int(), lastSeq: z.number().int() })),
+  /** Targets and covariates; datasets that were frozen before there were checks have none. */
+  quality: datasetQualitySchema.optional(),
 })
 export type DatasetRecord = z.infer<typeof datasetSchema>
 

@@ -1,7 +1,7 @@
 /** What people see of a model: its definition, its trigger, its versions and datasets. */
 
 import { z } from 'zod'
-import { decisionSchema } from '../../registry/events.ts'
+import { datasetQualitySchema, decisionSchema } from '../../registry/events.ts'
 import {
   count,
   delaySchema,
@@ -89,6 +89,8 @@ export const datasetViewSchema = z
     provenance: z.array(
       z.object({ agent: z.string(), firstSeq: z.number().int(), lastSeq: z.number().int() }),
     ),
+    /** What the quality checks kept out; not there for datasets older than the checks. */
+    quality: datasetQualitySchema.optional(),
   })
   .meta({ id: 'Dataset' })
 
