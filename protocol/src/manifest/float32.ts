@@ -22,5 +22,7 @@ export const decodeFloat32 = (text: string): Float32Array | undefined => {
   if (binary.length % 4 !== 0) return undefined
   const view = new DataView(new ArrayBuffer(binary.length))
   for (let offset = 0; offset < binary.length; offset += 1) view.setUint8(offset, binary.charCodeAt(offset))
-  return Float32Array.from({ length: binary.length / 4 }, (_, index) => view.getFloat32(index * 4, true))
+  const values = new Float32Array(binary.length / 4)
+  for (let index = 0; index < values.length; index += 1) values[index] = view.getFloat32(index * 4, true)
+  return values
 }
