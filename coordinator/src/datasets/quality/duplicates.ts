@@ -18,6 +18,9 @@ const chanceMax = 1e-3
 /** Changes that must have come back, however rare they are. */
 const changesMin = 3
 
+/** A load that returns more often than not is a habit, however exact. */
+const habitShare = 0.5
+
 interface Block {
   readonly start: number
   readonly end: number
@@ -30,6 +33,8 @@ export const flagDuplicates = (values: Float32Array, intervalMs: number, mask: Q
     const lag = Math.round((hours * 3_600_000) / intervalMs)
     if (lag < lagMin || lag * 2 > values.length) continue
     const { blocks, looked, returned } = equalBlocks(values, lag)
+    const covered = blocks.reduce((sum, { start, end }) => sum + end - start, 0)
+    if (covered > habitShare * values.length) continue
     // One more than seen: a rate of zero would make every block a proof.
     const rate = (returned + 1) / (looked + 2)
     for (const { start, end, changes } of blocks) {

@@ -34,7 +34,7 @@ interface Hour {
   readonly peak: number
 }
 
-/** Values that are flagged already neither make history nor are looked at. */
+/** Values that are flagged already make no history. */
 export const flagImplausible = (series: IntervalSeries, zone: Zone, mask: QualityMask): void => {
   const hours = hoursOf(series, zone)
   const limits = limitsOf(historyOf(series, hours, mask))
@@ -46,7 +46,7 @@ export const flagImplausible = (series: IntervalSeries, zone: Zone, mask: Qualit
     const hour = hours[i] as number
     // An exact zero is a load that is switched off; whether it may last is the frozen check's question.
     if ((value > (upper[hour] as number) || value < (lower[hour] as number)) && value !== 0) {
-      if (mask[i] === 0) mask[i] = bits.implausible
+      mask[i] = (mask[i] as number) | bits.implausible
     }
   }
 }
