@@ -3,8 +3,9 @@ import { Failure } from '@imlma/protocol/result'
 import type { Learner } from './learner.ts'
 import { ridge } from './ridge.ts'
 import { seasonalNaive } from './seasonal-naive.ts'
+import { trees } from './trees/trees.ts'
 
-const learners = [ridge, seasonalNaive] as readonly Learner[]
+const learners = [ridge, seasonalNaive, trees] as readonly Learner[]
 
 /** Throws `Failure` UNKNOWN_LEARNER. */
 export const learnerNamed = (name: string): Learner => {

@@ -1,0 +1,164 @@
+/**
+ * Gradient-boosted trees for forecasting and for plain regression. One ensemble forecasts all steps; early stopping
+ * on the validation part says how many trees, then as many are grown on both parts together. Quantiles have
+ * ensembles of their own in the same graph.
+ */
+import { errorSumsOf } from '@imlma/protocol/metrics'
+import type { FeatureLayout, Learner, LearnerParts, TrainingExamples, TrainingRun } from '../learner.ts'
+import { planNormalisation, type NormalisationChoice } from '../normalisation.ts'
+import { boost, type Boosted, type BoostPart, type BoostRules, type Forest } from './boost.ts'
+import { longLayoutOf } from './long-layout.ts'
+import { longRowsOf, tableOf, targetsOf, type LongRows } from './long-rows.ts'
+import type { LossKind } from './loss.ts'
+import { monotoneColumns } from './monotone.ts'
+import { ridgeOffsets, type Offset } from './offset.ts'
+import { treesParametersSchema, treesSpace, type TreesParameters } from './parameters.ts'
+import { treeGraph } from './tree-graph.ts'
+import { forecastQuantiles, forecastTrees, type TreeModel } from './tree-model.ts'
+
+/** Errors of the upper tenth count linearly. Source: Friedman 2001, section 4.4. */
+const huberShare = 0.9
+
+/** Of the whole way, what early stopping takes where a refit follows. */
+const searchFraction = 0.5
+
+export const trees = {
+  name: 'trees',
+  parametersSchema: treesParametersSchema,
+  space: treesSpace,
+  train: async (
+    parts: LearnerParts,
+    examples: TrainingExamples<FeatureLayout>,
+    parameters: TreesParameters,
+    run: TrainingRun,
+  ) => {
+    const { builder, train, validation } = examples
+    const choice = parameters.normalisation ?? usualNormalisation(builder)
+    const normalisation = planNormalisation(builder, choice)
+    const layout = longLayoutOf(builder)
+    const normalised = choice.level !== 'none' || choice.scale !== 'none'
+    const rules = { ...parameters, monotone: monotoneColumns(layout, parameters.monotone, normalised) }
+    const share = Math.min(1, parameters.longRowsMax / (train.rows * builder.horizon))
+    const known = longRowsOf(train, builder.count, layout, normalisation, share)
+    const checked = longRowsOf(validation, builder.count, layout, normalisation, share)
+    const offsets = parameters.base === 'none' ? null : await ridgeOffsets(parts, examples, choice, run)
+
+    const knownTable = tableOf([known], parameters)
+    const checkedTable = tableOf([checked], knownTable)
+    const searched = lossesOf(parameters).map((loss, i, { length }) =>
+      boost(
+        partOf(knownTable, [known], offsets?.before),
+        partOf(checkedTable, [checked], offsets?.before),
+        { ...rules, loss },
+        run.seed,
+        watch(run, 'train', i / length, 1 / length, parameters, parameters.refit ? searchFraction : 1),
+      ),
+    )
+    const [found] = searched as [Boosted, ...Boosted[]]
+    const forecasts = inRawUnits(found.validation, checked, offsets?.before)
+    const actuals = Float32Array.from(checked.places, (place) => validation.targets[place] as number)
+
+    const offset = parameters.refit ? await offsets?.refitted() : offsets?.before
+    const forests = parameters.refit
+      ? regrow([known, checked], searched, rules, offset, parameters, run)
+      : searched.map(({ forest }) => forest)
+    const [forecast, ...quantiles] = forests as [Forest, ...Forest[]]
+    const model: TreeModel = {
+      count: builder.count,
+      layout,
+      normalisation,
+      forecast,
+      quantiles,
+      probabilities: parameters.quantiles,
+      offsetsOf: offset === undefined ? null : (features, rows) => offset.forecast(features, rows),
+    }
+    run.onProgress({ phase: 'refit', fraction: 1 })
+    return {
+      graph: treeGraph(model, offset?.graph ?? null),
+      forecast: (features: Float32Array, rows: number) => forecastTrees(model, features, rows),
+      ...(quantiles.length > 0 && {
+        quantiles: {
+          probabilities: parameters.quantiles,
+          forecast: (features: Float32Array, rows: number) => forecastQuantiles(model, features, rows),
+        },
+      }),
+      parameters: { ...parameters, trees: found.forest.trees.length },
+      validation: errorSumsOf(forecasts, actuals),
+      residuals: forecasts.map((value, i) => value - (actuals[i] as number)),
+    }
+  },
+} satisfies Learner<TreesParameters>
+
+/** By mean and deviation where the features hold both. */
+const usualNormalisation = ({ names }: Pick<FeatureLayout, 'names'>): NormalisationChoice => {
+  const held = ['mean of ', 'deviation of '].every((start) => names.some((name) => name.startsWith(start)))
+  return held ? { level: 'mean', scale: 'deviation' } : { level: 'none', scale: 'none' }
+}
+
+/** The forecast's first, then one per quantile. */
+const lossesOf = ({ loss, quantiles }: TreesParameters): readonly LossKind[] => {
+  const own: LossKind =
+    loss === 'squared'
+      ? { kind: 'squared' }
+      : loss === 'huber'
+        ? { kind: 'huber', share: huberShare }
+        : { kind: 'pinball', probability: 0.5 }
+  return [own, ...quantiles.map((probability): LossKind => ({ kind: 'pinball', probability }))]
+}
+
+const partOf = (table: BoostPart['table'], rows: readonly LongRows[], offset?: Offset): BoostPart => {
+  const targets = new Float64Array(table.rows)
+  let at = 0
+  for (const one of rows) {
+    targets.set(targetsOf(one, offset === undefined ? null : offset.forecast(one.features, one.rows)), at)
+    at += one.places.length
+  }
+  return { table, targets }
+}
+
+/** As many trees as the search kept, on all rows. */
+const regrow = (
+  rows: readonly LongRows[],
+  searched: readonly Boosted[],
+  rules: Omit<BoostRules, 'loss'>,
+  offset: Offset | undefined,
+  parameters: TreesParameters,
+  run: TrainingRun,
+): readonly Forest[] => {
+  const part = partOf(tableOf(rows, parameters), rows, offset)
+  return lossesOf(parameters).map((loss, i, { length }) => {
+    const rounds = (searched[i] as Boosted).forest.trees.length
+    const report = watch(run, 'refit', i / length, 1 / length, { rounds }, 1 - searchFraction, searchFraction)
+    return boost(part, null, { ...rules, loss, rounds }, run.seed, report).forest
+  })
+}
+
+/** Normalised forecasts of these places in the unit of the series. */
+const inRawUnits = (
+  normalised: Float64Array,
+  { places, layout: { horizon }, levels, scales, features, rows }: LongRows,
+  offset: Offset | undefined,
+): Float32Array => {
+  const known = offset?.forecast(features, rows)
+  return Float32Array.from(places, (place, i) => {
+    const row = Math.floor(place / horizon)
+    const start = known === undefined ? (levels[row] as number) : (known[place] as number)
+    return (normalised[i] as number) * (scales[row] as number) + start
+  })
+}
+
+const watch =
+  (
+    run: TrainingRun,
+    phase: 'train' | 'refit',
+    from: number,
+    width: number,
+    { rounds }: Pick<TreesParameters, 'rounds'>,
+    scale: number,
+    shift = 0,
+  ) =>
+  (round: number, loss: number | undefined): void => {
+    run.signal.throwIfAborted()
+    const fraction = shift + scale * (from + (width * round) / rounds)
+    run.onProgress({ phase, fraction, ...(loss !== undefined && { loss }) })
+  }
