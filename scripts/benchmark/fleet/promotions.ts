@@ -24,7 +24,7 @@ interface Audited {
   readonly event: { readonly kind: string; readonly version?: number; readonly run?: string }
 }
 
-const waitMsMax = 30_000
+const waitMsMax = 60_000
 
 export const createPromotions = async ({ api, broker }: World, agents: number) => {
   const client = await connectAsync(broker, { clientId: 'benchmark', protocolVersion: 4 })

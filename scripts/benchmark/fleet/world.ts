@@ -26,6 +26,8 @@ const definition = {
   horizon: 96,
   trigger: { volume: 1_000_000_000, intervalMs: 2_592_000_000, readingsMin: 1, coolDownMs: 0 },
   data: {},
+  // All gateways share the cores of this machine: how long one waits for its turn says nothing about the model.
+  latencyMsBudget: 5_000,
 }
 
 /** Two weeks are there at the start, then an interval every ten seconds. */

@@ -1,0 +1,122 @@
+/**
+ * From a fresh clone to the first version served by every agent, as a person has it: `git clone`, `npm start`, wait. The
+ * clone is made of what is committed here, into a folder of its own without any node_modules; the packages come from
+ * wherever npm and pnpm of this machine get them, which is its cache where it has one.
+ *
+ *   node scripts/benchmark/setup.ts [--rounds 1] [--json]
+ */
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const { values: given } = parseArgs({
+  options: { rounds: { type: 'string', default: '1' }, json: { type: 'boolean', default: false } },
+})
+const rounds = Number(given.rounds)
+const servingMsMax = 90_000
+const waitMsMax = 600_000
+const root = fileURLToPath(new URL('../../', import.meta.url))
+
+const say = (line: string): void => {
+  if (!given.json) console.error(line)
+}
+const median = (list: readonly number[]): number =>
+  list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)] as number
+
+/** The person's own Node and npm, not those that this project has installed for itself. */
+const environment = (): NodeJS.ProcessEnv => {
+  const own = Object.entries(process.env).filter(([name]) => !/^(?:npm_|IMLMA_|NODE_OPTIONS$)/.test(name))
+  const path = (process.env['PATH'] ?? '').split(delimiter).filter((part) => !part.includes('node_modules'))
+  return { ...Object.fromEntries(own), PATH: path.join(delimiter) }
+}
+
+const clone = async (folder: string): Promise<void> => {
+  const git = spawn('git', ['clone', '--quiet', '--no-hardlinks', root, folder], { stdio: 'inherit' })
+  const [code] = (await once(git, 'exit')) as [number | null]
+  if (code !== 0) throw new Error(`git clone ended with ${code}`)
+}
+
+interface Agent {
+  readonly models: readonly { readonly version: number | null }[]
+}
+
+/** True when every agent that is expected answers with a version. */
+const isServedByAll = async (url: string, agents: number): Promise<boolean> => {
+  const response = await fetch(`${url}/api/v1/agents`, { signal: AbortSignal.timeout(5_000) })
+  const views = (await response.json()) as readonly Agent[]
+  return views.length >= agents && views.every(({ models }) => typeof models[0]?.version === 'number')
+}
+
+const agentsByDefault = 3
+
+/** Milliseconds from the start of the clone, each step's end. */
+const measure = async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'imlma-setup-'))
+  const project = join(folder, 'imlma')
+  const startedAt = Date.now()
+  await clone(project)
+  const cloned = Date.now() - startedAt
+  const free = ['--port', '0', '--mqtt-port', '0', '--agent-port', '0']
+  const npm = spawn('npm', ['start', '--', ...free], {
+    cwd: project,
+    env: environment(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own, which gets the Ctrl-C at the end.
+    detached: true,
+  })
+  const exited = once(npm, 'exit')
+  let said = ''
+  npm.stdout.setEncoding('utf8').on('data', (text: string) => (said += text))
+  npm.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+  const reach = async <Value>(look: () => Promise<Value | false> | Value | false): Promise<Value> => {
+    for (;;) {
+      const found = await look()
+      if (found !== false) return found
+      if (npm.exitCode !== null || Date.now() - startedAt > waitMsMax)
+        throw new Error(`not reached:\n${said}`)
+      await pause(50)
+    }
+  }
+  try {
+    const url = await reach(() => /The page: (http\S+)/.exec(said)?.[1] ?? false)
+    const up = Date.now() - startedAt
+    const installed = (await stat(join(project, 'node_modules', '.imlma-setup'))).mtimeMs - startedAt
+    await reach(() => isServedByAll(url, agentsByDefault).catch(() => false as const))
+    return { cloned, installed: Math.round(installed), up, serving: Date.now() - startedAt }
+  } finally {
+    if (npm.exitCode === null && npm.pid !== undefined) process.kill(-npm.pid, 'SIGINT')
+    await exited
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+const measured: Awaited<ReturnType<typeof measure>>[] = []
+for (let round = 0; round < rounds; round++) {
+  const one = await measure()
+  measured.push(one)
+  const { cloned, installed, up, serving } = one
+  say(
+    `clone ${cloned} ms, set-up ${installed - cloned} ms, start ${up - installed} ms, ` +
+      `first version ${serving - up} ms: ${serving} ms in all`,
+  )
+}
+const of = (pick: (one: (typeof measured)[number]) => number): number => median(measured.map(pick))
+const result = {
+  benchmark: 'setup',
+  rounds,
+  packages: 'node_modules empty; the package caches of this machine as they were',
+  cloneMs: of((one) => one.cloned),
+  setUpMs: of((one) => one.installed - one.cloned),
+  startMs: of((one) => one.up - one.installed),
+  firstVersionMs: of((one) => one.serving - one.up),
+  servingMs: of((one) => one.serving),
+  bars: { servingMsMax },
+  held: of((one) => one.serving) <= servingMsMax,
+}
+console.log(JSON.stringify(result, undefined, given.json ? undefined : 2))
