@@ -109,9 +109,7 @@ describe('the quality checks', () => {
     values.copyWithin(5_000, 5_000 - day, 5_000)
     values.copyWithin(8_000, 7_996, 8_000)
     const mask = inspect(values)
-    expect(indicesOf(mask, 'duplicate')).toEqual(
-      [...range(5_000, 5_000 + day), ...range(8_000, 8_004)].sort(),
-    )
+    expect(indicesOf(mask, 'duplicate')).toEqual([...range(5_000, 5_000 + day), ...range(8_000, 8_004)])
     expect(tallyOf(mask).flagged).toEqual({ duplicate: day + 4 })
   })
 
