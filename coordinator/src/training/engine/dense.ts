@@ -37,7 +37,10 @@ export const dense = (
   invariant(layers > 0, 'at least one layer')
   let value = features
   for (let layer = 1; layer <= layers; layer++) {
-    const [weights, bias] = [parameterOf(parameters, `weights_${layer}`), parameterOf(parameters, `bias_${layer}`)]
+    const [weights, bias] = [
+      parameterOf(parameters, `weights_${layer}`),
+      parameterOf(parameters, `bias_${layer}`),
+    ]
     value = gemm(graph, [value, weights, bias])
     if (layer === layers) break
     value = activate(graph, activation, value)
