@@ -1,16 +1,18 @@
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { Hono } from 'hono'
 import { describe, expect, test } from 'vitest'
+import { accept, Failure, refuse } from '@imlma/protocol/result'
 import { createActiveModels } from '../serving/active-models.ts'
 import { createBatcher } from '../serving/batcher.ts'
 import { createForecasts } from '../serving/forecasts.ts'
 import { tinyContract } from '../serving/testing/tiny-contract.ts'
-import { createApp } from './app.http.ts'
+import { createApp, type ApiParts, type App } from './app.http.ts'
 import { createMetrics } from './metrics.prom.ts'
 import { listen } from './server.http.ts'
 
-const create = ({ active = true, answer = (value: number): number => value * 2 } = {}) => {
+const accepting: ApiParts['post'] = () => accept(1)
+
+const create = ({ active = true, answer = (value: number): number => value * 2, store = accepting } = {}) => {
   const models = createActiveModels({ load: () => Promise.reject(new Error('unused')), now: () => 0 })
   if (active) {
     models.activate({
@@ -44,18 +46,22 @@ const create = ({ active = true, answer = (value: number): number => value * 2 }
       ready: () => models.models().length > 0,
       agentVersion: '0.1.0',
       forecasts,
-      readings: new Hono().post('/', () => {
-        throw new Error('a secret of the stack')
-      }),
+      post: store,
       metrics: createMetrics(() => figures),
       status: () => ({ name: 'gw-1' }),
       onFailed: (cause) => failures.push(cause),
     },
-    { bodyBytesMax: 10_000 },
+    { bodyBytesMax: 10_000, postBytesMax: 100 },
   )
   const post = (path: string, body: unknown) =>
-    app.request(path, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) })
-  return { app, post, forecasts, failures }
+    ask(app, path, typeof body === 'string' ? body : JSON.stringify(body))
+  return { app, get: (path: string) => ask(app, path), post, forecasts, failures }
+}
+
+const ask = async (app: App, url: string, body?: string): Promise<Response> => {
+  const method = body === undefined ? 'GET' : 'POST'
+  const answer = await app.answer({ method, url, body: new TextEncoder().encode(body) })
+  return new Response(answer.body, answer)
 }
 
 const input = (data: unknown, shape: readonly number[] = [1, 2], rest: object = {}) => ({
@@ -64,15 +70,15 @@ const input = (data: unknown, shape: readonly number[] = [1, 2], rest: object = 
 
 describe('inference over HTTP', () => {
   test('says what it is, that it lives, and whether it is ready', async () => {
-    const { app } = create()
-    expect(await (await app.request('/v2')).json()).toMatchObject({ name: 'imlma-agent', version: '0.1.0' })
-    expect((await app.request('/v2/health/live')).status).toBe(200)
-    expect((await app.request('/v2/health/ready')).status).toBe(200)
-    expect((await create({ active: false }).app.request('/v2/health/ready')).status).toBe(503)
+    const { get } = create()
+    expect(await (await get('/v2')).json()).toMatchObject({ name: 'imlma-agent', version: '0.1.0' })
+    expect((await get('/v2/health/live')).status).toBe(200)
+    expect((await get('/v2/health/ready')).status).toBe(200)
+    expect((await create({ active: false }).get('/v2/health/ready')).status).toBe(503)
   })
 
   test.each(['/v2/models/load', '/v2/models/load/versions/3'])('%s describes the model', async (path) => {
-    expect(await (await create().app.request(path)).json()).toEqual({
+    expect(await (await create().get(path)).json()).toEqual({
       name: 'load',
       versions: ['3'],
       platform: 'onnx_onnxruntime',
@@ -115,7 +121,9 @@ describe('inference over HTTP', () => {
     ['an unknown model', '/v2/models/other/infer', input([1, 2]), 404, 'MODEL_NOT_FOUND'],
     ['another version', '/v2/models/load/versions/2/infer', input([1, 2]), 404, 'VERSION_NOT_SERVED'],
     ['too many bytes', '/v2/models/load/infer', 'x'.repeat(10_001), 413, 'TOO_LARGE'],
+    ['too many readings', '/readings', 'x'.repeat(101), 413, 'TOO_LARGE'],
     ['an unknown path', '/v3/models', {}, 404, 'NOT_FOUND'],
+    ['what is no address', '//', {}, 404, 'NOT_FOUND'],
   ])('refuses %s', async (_, path, body, status, code) => {
     const response = await create().post(path, body)
     expect(response.status).toBe(status)
@@ -131,27 +139,56 @@ describe('inference over HTTP', () => {
 
 describe('what else is asked locally', () => {
   test('the latest forecasts, of one model or meter where asked', async () => {
-    const { app, forecasts } = create()
+    const { get, forecasts } = create()
     const base = { model: 'load', version: 3, origin: 0, intervalMs: 900_000, unit: 'kW' }
     for (const meter of ['a', 'b', 'c']) forecasts.record({ ...base, meter, values: Float32Array.of(1, 2) })
-    expect(await (await app.request('/forecasts?meter=b')).json()).toEqual({
+    expect(await (await get('/forecasts?meter=b')).json()).toEqual({
       total: 1,
       forecasts: [{ ...base, meter: 'b', values: [1, 2] }],
     })
-    expect(await (await app.request('/forecasts?limit=2')).json()).toMatchObject({ total: 3 })
-    expect(await (await app.request('/forecasts?model=x')).json()).toEqual({ total: 0, forecasts: [] })
+    expect(await (await get('/forecasts?limit=2')).json()).toMatchObject({ total: 3 })
+    expect(await (await get('/forecasts?model=x')).json()).toEqual({ total: 0, forecasts: [] })
   })
 
   test('figures for Prometheus and the status', async () => {
-    const { app } = create()
-    const text = await (await app.request('/metrics')).text()
+    const { get } = create()
+    const text = await (await get('/metrics')).text()
     expect(text).toContain('imlma_agent_backlog_readings 5')
     expect(text).toContain('imlma_agent_run_seconds{model="load",quantile="0.99"} 0.003')
-    expect(await (await app.request('/status')).json()).toEqual({ name: 'gw-1' })
+    expect(await (await get('/status')).json()).toEqual({ name: 'gw-1' })
+  })
+
+  test('readings are posted, and refused with the reason', async () => {
+    const asked: unknown[] = []
+    const { post } = create({
+      store: (document, { historical }) => {
+        asked.push([document, historical])
+        return historical ? refuse('OFF_GRID', 'between two intervals') : accept(2)
+      },
+    })
+    const stored = await post('/readings', { meter: 'm' })
+    expect([stored.status, await stored.json()]).toEqual([201, { stored: 2 }])
+    const refused = await post('/readings?historical=true', '{')
+    expect([refused.status, await refused.json()]).toMatchObject([400, { code: 'OFF_GRID' }])
+    expect(asked).toEqual([
+      [{ meter: 'm' }, false],
+      [undefined, true],
+    ])
+  })
+
+  test('a full disk asks the sender to come again', async () => {
+    const store = (): never => {
+      throw new Failure('NO_SPACE', 'full', { retryable: true })
+    }
+    const response = await create({ store }).post('/readings', {})
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5'])
   })
 
   test('what breaks inside is logged and not told', async () => {
-    const { post, failures } = create()
+    const store = (): never => {
+      throw new Error('a secret of the stack')
+    }
+    const { post, failures } = create({ store })
     const response = await post('/readings', {})
     expect(response.status).toBe(500)
     expect(await response.text()).not.toContain('secret')
@@ -161,17 +198,29 @@ describe('what else is asked locally', () => {
 
 describe('server', () => {
   test('listens on a free port and closes with a connection open', async () => {
-    const server = await listen(create().app.fetch, { host: '127.0.0.1', port: 0 })
+    const server = await listen(create().app, { host: '127.0.0.1', port: 0 })
     expect((await fetch(`${server.url}/v2/health/live`)).status).toBe(200)
     await server.close()
     await expect(fetch(`${server.url}/v2/health/live`)).rejects.toThrow('fetch failed')
+  })
+
+  test('refuses a body that is too long without reading it all', async () => {
+    const server = await listen(create().app, { host: '127.0.0.1', port: 0 })
+    const body = 'x'.repeat(5_000_000)
+    const refused = await fetch(`${server.url}/v2/models/load/infer`, { method: 'POST', body }).catch(
+      () => undefined,
+    )
+    // The connection is closed on whoever goes on sending; most clients still see the answer.
+    if (refused !== undefined) expect(refused.status).toBe(413)
+    expect((await fetch(`${server.url}/v2/health/live`)).status).toBe(200)
+    await server.close()
   })
 
   test('names the option that changes a port that is taken', async () => {
     const other = createServer()
     await new Promise<void>((resolve) => void other.listen(0, '127.0.0.1', resolve))
     const { port } = other.address() as AddressInfo
-    const refused = listen(create().app.fetch, { host: '127.0.0.1', port })
+    const refused = listen(create().app, { host: '127.0.0.1', port })
     await expect(refused).rejects.toMatchObject({
       code: 'PORT_TAKEN',
       hint: expect.stringContaining('--port'),

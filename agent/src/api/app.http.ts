@@ -3,16 +3,18 @@
  * which model serves.
  */
 
-import { Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
+import { LinearRouter } from 'hono/router/linear-router'
+import { limits } from '@imlma/protocol/limits'
+import type { Result } from '@imlma/protocol/result'
 import type { Forecast, Forecasts } from '../serving/forecasts.ts'
-import { createInferenceRoutes, type InferenceParts } from './inference.http.ts'
-import { failed, refused } from './problem.http.ts'
+import { answerJson, parseJson, type Answer, type Asked, type Route } from './exchange.ts'
+import { inferenceRoutes, type InferenceParts } from './inference-routes.ts'
+import { failed, refused } from './problem.ts'
 
 export interface ApiParts extends InferenceParts {
   readonly forecasts: Pick<Forecasts, 'list' | 'count'>
-  /** Where readings are taken in, below `/readings`; absent where nobody may post any. */
-  readonly readings?: Hono | undefined
+  /** Stores posted readings; throws `Failure` where the store does not take them now. */
+  readonly post: (document: unknown, options: { readonly historical: boolean }) => Result<number>
   readonly metrics: { readonly contentType: string; readonly read: () => Promise<string> }
   /** Everything a technician asks first, as one document. */
   readonly status: () => object
@@ -22,41 +24,86 @@ export interface ApiParts extends InferenceParts {
 interface Options {
   /** Bytes of a request: 4,096 rows of 96 numbers as text. */
   readonly bodyBytesMax?: number
+  /** Bytes of readings posted at a time. */
+  readonly postBytesMax?: number
 }
 
-export const createApp = (parts: ApiParts, { bodyBytesMax = 8_388_608 }: Options = {}): Hono => {
-  const app = new Hono()
-  app.use(
-    bodyLimit({
-      maxSize: bodyBytesMax,
-      onError: (c) =>
-        refused(c, { code: 'TOO_LARGE', message: `a request has at most ${bodyBytesMax} bytes` }),
-    }),
-  )
-  app.route('/v2', createInferenceRoutes(parts))
-  if (parts.readings !== undefined) app.route('/readings', parts.readings)
-  app.get('/forecasts', (c) => {
-    const { model, meter, limit } = c.req.query()
-    const found = parts.forecasts.list({ model, meter })
-    const shown = found.slice(0, forecastsShown(limit))
-    return c.json({ total: found.length, forecasts: shown.map(toForecastView) })
-  })
-  app.get('/metrics', async (c) =>
-    c.body(await parts.metrics.read(), 200, { 'content-type': parts.metrics.contentType }),
-  )
-  app.get('/status', (c) => c.json(parts.status()))
-  app.notFound((c) => refused(c, { code: 'NOT_FOUND', message: `nothing at ${c.req.method} ${c.req.path}` }))
-  app.onError((error, c) => {
-    parts.onFailed(error)
-    return failed(c, error)
-  })
-  return app
+export interface App {
+  /** Answers whatever is asked; never throws. */
+  readonly answer: (asked: Asked) => Promise<Answer>
+  /** A body is not read beyond this: what is longer is refused. */
+  readonly bodyBytesMax: number
 }
+
+export const createApp = (parts: ApiParts, options: Options = {}): App => {
+  const { bodyBytesMax = 8_388_608, postBytesMax = limits.packetBytesMax } = options
+  const router = new LinearRouter<Route['answer']>()
+  for (const { method, path, answer } of routesOf(parts, postBytesMax)) router.add(method, path, answer)
+
+  const answer = async ({ method, url, body }: Asked): Promise<Answer> => {
+    if (body.length > bodyBytesMax) return tooLarge(bodyBytesMax)
+    const place = URL.parse(url, 'http://agent')
+    const [found] = place === null ? [] : router.match(method, place.pathname)[0]
+    if (place === null || found === undefined) {
+      return refused({ code: 'NOT_FOUND', message: `nothing at ${method} ${url}` })
+    }
+    const [route, params] = found
+    return route({ params: params as Record<string, string>, query: place.searchParams, body })
+  }
+  return {
+    bodyBytesMax,
+    answer: (asked) =>
+      answer(asked).catch((cause: unknown) => {
+        parts.onFailed(cause)
+        return failed(cause)
+      }),
+  }
+}
+
+const routesOf = (parts: ApiParts, postBytesMax: number): readonly Route[] => [
+  ...inferenceRoutes(parts),
+  {
+    method: 'POST',
+    path: '/readings',
+    answer: ({ body, query }) => {
+      if (body.length > postBytesMax) return tooLarge(postBytesMax)
+      const stored = parts.post(parseJson(body), { historical: query.get('historical') === 'true' })
+      return stored.ok ? answerJson({ stored: stored.value }, 201) : refused(stored.refusal)
+    },
+  },
+  {
+    method: 'GET',
+    path: '/forecasts',
+    answer: ({ query }) => {
+      const [model, meter] = [query.get('model') ?? undefined, query.get('meter') ?? undefined]
+      const found = parts.forecasts.list({ model, meter })
+      const shown = found.slice(0, forecastsShown(query.get('limit')))
+      return answerJson({ total: found.length, forecasts: shown.map(toForecastView) })
+    },
+  },
+  {
+    method: 'GET',
+    path: '/metrics',
+    answer: async () => ({
+      status: 200,
+      headers: { 'content-type': parts.metrics.contentType },
+      body: await parts.metrics.read(),
+    }),
+  },
+  { method: 'GET', path: '/status', answer: () => answerJson(parts.status()) },
+]
+
+const tooLarge = (bytesMax: number): Answer =>
+  refused({
+    code: 'TOO_LARGE',
+    message: `a request has at most ${bytesMax} bytes here`,
+    hint: 'send less at a time',
+  })
 
 /** Forecasts of one answer: 1,000 meters of 96 steps are about a megabyte of JSON. */
 const forecastsMax = 1_000
 
-const forecastsShown = (limit: string | undefined): number => {
+const forecastsShown = (limit: string | null): number => {
   const wanted = Number(limit ?? forecastsMax)
   return Number.isInteger(wanted) && wanted > 0 ? Math.min(wanted, forecastsMax) : forecastsMax
 }

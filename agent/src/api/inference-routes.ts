@@ -1,12 +1,12 @@
 /** The Open Inference Protocol, version 2, over HTTP: any client of it can ask the models of this agent. */
 
-import { Hono, type Context } from 'hono'
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 import type { ActiveModels } from '../serving/active-models.ts'
 import type { Batcher } from '../serving/batcher.ts'
 import type { LoadedModel } from '../serving/serving.ts'
+import { answerJson, parseJson, type Answer, type Question, type Route } from './exchange.ts'
 import { inferRequestSchema, parseRows, toInferResponse, toModelMetadata } from './inference.ts'
-import { refused } from './problem.http.ts'
+import { refused } from './problem.ts'
 
 export interface InferenceParts {
   readonly models: Pick<ActiveModels, 'active' | 'models'>
@@ -16,14 +16,14 @@ export interface InferenceParts {
   readonly agentVersion: string
 }
 
-/** Routes below `/v2`. */
-export const createInferenceRoutes = ({ models, batcher, ready, agentVersion }: InferenceParts): Hono => {
-  const app = new Hono()
+/** Every route lies below `/v2`. */
+export const inferenceRoutes = (parts: InferenceParts): readonly Route[] => {
+  const { models, batcher, ready, agentVersion } = parts
 
   /** The active model of the path; a version in the path must be the one that serves. */
-  const modelOf = (c: Context): Result<LoadedModel, 'MODEL_NOT_FOUND' | 'VERSION_NOT_SERVED'> => {
-    const name = c.req.param('name') ?? ''
-    const version = c.req.param('version')
+  const modelOf = ({ params }: Question): Result<LoadedModel, 'MODEL_NOT_FOUND' | 'VERSION_NOT_SERVED'> => {
+    const name = params['name'] ?? ''
+    const version = params['version']
     const model = models.active(name)
     if (model === undefined) {
       const served = models.models().map((each) => each.model)
@@ -39,45 +39,51 @@ export const createInferenceRoutes = ({ models, batcher, ready, agentVersion }: 
     return accept(model)
   }
 
-  const infer = async (c: Context): Promise<Response> => {
-    const model = modelOf(c)
-    if (!model.ok) return refused(c, model.refusal)
+  const infer = async (question: Question): Promise<Answer> => {
+    const model = modelOf(question)
+    if (!model.ok) return refused(model.refusal)
     const { model: name, contract } = model.value
-    const body: unknown = await c.req.json().catch(() => undefined)
-    const request = inferRequestSchema.safeParse(body)
+    const request = inferRequestSchema.safeParse(parseJson(question.body))
     if (!request.success) {
       const issue = request.error.issues[0]
-      return refused(c, {
+      return refused({
         code: 'MALFORMED',
         message: `not an inference request: ${issue?.path.join('.')} ${issue?.message}`,
       })
     }
     const rows = parseRows(request.data, contract)
-    if (!rows.ok) return refused(c, rows.refusal)
+    if (!rows.ok) return refused(rows.refusal)
     const answer = await batcher.infer(name, rows.value.features, rows.value.rows)
-    if (!answer.ok) return refused(c, answer.refusal)
+    if (!answer.ok) return refused(answer.refusal)
     const { version, values } = answer.value
     if (!values.every(Number.isFinite)) {
-      return refused(c, { code: 'NOT_FINITE', message: `version ${version} gave no number for this input` })
+      return refused({ code: 'NOT_FINITE', message: `version ${version} gave no number for this input` })
     }
-    return c.json(
+    return answerJson(
       toInferResponse(name, version, contract, request.data.id, { values, rows: rows.value.rows }),
     )
   }
 
-  app.get('/', (c) => c.json({ name: 'imlma-agent', version: agentVersion, extensions: [] }))
-  app.get('/health/live', (c) => c.json({ live: true }))
-  app.get('/health/ready', (c) => c.json({ ready: ready() }, ready() ? 200 : 503))
-  for (const path of ['/models/:name', '/models/:name/versions/:version'] as const) {
-    app.get(path, (c) => {
-      const model = modelOf(c)
-      return model.ok ? c.json(toModelMetadata(model.value)) : refused(c, model.refusal)
-    })
-    app.get(`${path}/ready`, (c) => {
-      const model = modelOf(c)
-      return model.ok ? c.json({ name: model.value.model, ready: true }) : refused(c, model.refusal)
-    })
-    app.post(`${path}/infer`, infer)
+  const ofModel = (tell: (model: LoadedModel) => unknown) => (question: Question) => {
+    const model = modelOf(question)
+    return model.ok ? answerJson(tell(model.value)) : refused(model.refusal)
   }
-  return app
+  const get = (path: string, answer: Route['answer']): Route => ({
+    method: 'GET',
+    path: `/v2${path}`,
+    answer,
+  })
+  return [
+    get('', () => answerJson({ name: 'imlma-agent', version: agentVersion, extensions: [] })),
+    get('/health/live', () => answerJson({ live: true })),
+    get('/health/ready', () => answerJson({ ready: ready() }, ready() ? 200 : 503)),
+    ...['/models/:name', '/models/:name/versions/:version'].flatMap((path): readonly Route[] => [
+      get(path, ofModel(toModelMetadata)),
+      get(
+        `${path}/ready`,
+        ofModel(({ model }) => ({ name: model, ready: true })),
+      ),
+      { method: 'POST', path: `/v2${path}/infer`, answer: infer },
+    ]),
+  ]
 }

@@ -1,8 +1,7 @@
 /** How the local API says no: RFC 9457 problem documents with a stable code, and a hint for the operator. */
 
-import type { Context } from 'hono'
-import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { Failure, type Refusal } from '@imlma/protocol/result'
+import type { Answer } from './exchange.ts'
 
 const titles: Readonly<Record<number, string>> = {
   400: 'The request cannot be read',
@@ -14,7 +13,7 @@ const titles: Readonly<Record<number, string>> = {
 }
 
 /** The answer for a refusal. `error` repeats the detail where clients of the inference protocol look for it. */
-const problem = (c: Context, status: ContentfulStatusCode, refusal: Refusal): Response => {
+const problem = (status: number, refusal: Refusal): Answer => {
   const body = {
     type: `urn:imlma:problem:${refusal.code}`,
     title: titles[status] ?? 'Refused',
@@ -24,11 +23,18 @@ const problem = (c: Context, status: ContentfulStatusCode, refusal: Refusal): Re
     ...(refusal.hint === undefined ? {} : { hint: refusal.hint }),
     error: refusal.message,
   }
-  return c.body(JSON.stringify(body), status, { 'content-type': 'application/problem+json' })
+  const headers = { 'content-type': 'application/problem+json' }
+  // What will pass by itself is asked again, and not at once.
+  return {
+    status,
+    headers: status === 503 ? { ...headers, 'retry-after': '5' } : headers,
+    body: JSON.stringify(body),
+  }
 }
 
-const statuses: Readonly<Record<string, ContentfulStatusCode>> = {
+const statuses: Readonly<Record<string, number>> = {
   MALFORMED: 400,
+  OFF_GRID: 400,
   MODEL_NOT_FOUND: 404,
   VERSION_NOT_SERVED: 404,
   NOT_FOUND: 404,
@@ -39,14 +45,13 @@ const statuses: Readonly<Record<string, ContentfulStatusCode>> = {
 }
 
 /** Which status a code means; whatever is not listed refuses well-formed content. */
-export const refused = (c: Context, refusal: Refusal): Response =>
-  problem(c, statuses[refusal.code] ?? 422, refusal)
+export const refused = (refusal: Refusal): Answer => problem(statuses[refusal.code] ?? 422, refusal)
 
 /** What broke on our side: code and hint, never a stack. */
-export const failed = (c: Context, error: unknown): Response => {
+export const failed = (error: unknown): Answer => {
   if (!(error instanceof Failure)) {
-    return problem(c, 500, { code: 'INTERNAL', message: 'an unexpected error; the log of the agent has it' })
+    return problem(500, { code: 'INTERNAL', message: 'an unexpected error; the log of the agent has it' })
   }
   const { code, message, hint, retryable } = error
-  return problem(c, retryable ? 503 : 500, { code, message, ...(hint === undefined ? {} : { hint }) })
+  return problem(retryable ? 503 : 500, { code, message, ...(hint === undefined ? {} : { hint }) })
 }

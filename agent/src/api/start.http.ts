@@ -1,6 +1,6 @@
 /** The local API with its parts, listening. */
 
-import { createReadingsApi } from '../sources/http.hono.ts'
+import { createPosting } from '../sources/posting.ts'
 import type { ReadingSink } from '../sources/source.ts'
 import { createBatcher } from '../serving/batcher.ts'
 import { createApp, type ApiParts } from './app.http.ts'
@@ -24,8 +24,8 @@ export const startApi = (
     batcher: createBatcher({ models, defer: (callback) => void setImmediate(callback) }),
     // Only what answered its golden vectors is ever activated.
     ready: () => models.models().length > 0,
-    readings: createReadingsApi(sink),
+    post: createPosting(sink),
     metrics: createMetrics(figures),
   })
-  return listen(app.fetch, address)
+  return listen(app, address)
 }

@@ -97,7 +97,8 @@ const open = (path: string): Database.Database => {
     sqlite.pragma('journal_mode = WAL')
     sqlite.pragma('synchronous = FULL')
     sqlite.pragma('journal_size_limit = 8388608')
-    sqlite.pragma('cache_size = -4096')
+    // Pages are never given back: 1 MB holds what one live reading of 1,000 meters touches twice over.
+    sqlite.pragma('cache_size = -1024')
     if (statSync(path).size <= checkedBytesMax) {
       const verdict = sqlite.pragma('quick_check(1)', { simple: true })
       if (verdict !== 'ok') throw new BrokenFile(String(verdict))

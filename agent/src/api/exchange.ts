@@ -1,0 +1,45 @@
+/** A request and its answer as values, so that what the local API says is told without a server. */
+
+export interface Asked {
+  readonly method: string
+  /** Path and query as they came. */
+  readonly url: string
+  readonly body: Uint8Array
+}
+
+/** What a route is given: the names in its path, and the query. */
+export interface Question {
+  readonly params: Readonly<Record<string, string>>
+  readonly query: URLSearchParams
+  readonly body: Uint8Array
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST'
+  /** `:name` stands for one part of the path. */
+  readonly path: string
+  readonly answer: (question: Question) => Answer | Promise<Answer>
+}
+
+export const answerJson = (value: unknown, status = 200): Answer => ({
+  status,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(value),
+})
+
+/** The document in a body; undefined where it is no JSON in UTF-8. */
+export const parseJson = (body: Uint8Array): unknown => {
+  try {
+    return JSON.parse(utf8.decode(body))
+  } catch {
+    return undefined
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
