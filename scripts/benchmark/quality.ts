@@ -44,10 +44,13 @@ const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1] as number
 
 const flagged: FlagCounts = {}
-const round = (counted: boolean): { readonly checks: number; readonly copies: number } => {
+const round = (
+  counted: boolean,
+): { readonly checks: number; readonly cpu: number; readonly copies: number } => {
   const copyStart = performance.now()
   const copies = columns.map((values) => values.slice())
   const checkStart = performance.now()
+  const cpuStart = process.cpuUsage()
   for (const values of copies) {
     const mask = inspectSeries({ start, intervalMs, values }, rules)
     const tally = tallyOf(mask)
@@ -56,7 +59,12 @@ const round = (counted: boolean): { readonly checks: number; readonly copies: nu
     for (const [check, count] of Object.entries(tally.flagged) as [keyof FlagCounts, number][])
       flagged[check] = (flagged[check] ?? 0) + count
   }
-  return { checks: performance.now() - checkStart, copies: checkStart - copyStart }
+  const { user, system } = process.cpuUsage(cpuStart)
+  return {
+    checks: performance.now() - checkStart,
+    cpu: (user + system) / 1_000,
+    copies: checkStart - copyStart,
+  }
 }
 
 round(true)
@@ -70,6 +78,8 @@ const result = {
   readingsPerSecondMedian: median(perSecond),
   readingsPerSecondMin: Math.min(...perSecond),
   readingsPerSecondMax: Math.max(...perSecond),
+  /** What one core would do that nobody else wants a part of. */
+  readingsPerCpuSecondMedian: Math.round((readings / median(timed.map(({ cpu }) => cpu))) * 1_000),
   copyingPerSecondMedian: Math.round((readings / median(timed.map(({ copies }) => copies))) * 1_000),
   bar,
   flagged,

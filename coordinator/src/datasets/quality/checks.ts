@@ -42,9 +42,12 @@ export interface Tally {
 
 export const tallyOf = (mask: QualityMask): Tally => {
   const patterns = new Uint32Array(1 << qualityChecks.length)
+  let found = 0
   for (let i = 0; i < mask.length; i++) {
     const pattern = mask[i] as number
+    if (pattern === 0) continue
     patterns[pattern] = (patterns[pattern] as number) + 1
+    found += 1
   }
   const flagged: FlagCounts = {}
   patterns.forEach((count, pattern) => {
@@ -53,7 +56,7 @@ export const tallyOf = (mask: QualityMask): Tally => {
       if ((pattern & (1 << bit)) !== 0) flagged[check] = (flagged[check] ?? 0) + count
     })
   })
-  return { flagged, sound: patterns[0] ?? 0 }
+  return { flagged, sound: mask.length - found }
 }
 
 /** Makes every flagged value of the column missing, in place. */

@@ -18,21 +18,22 @@ export const flagFrozen = (
   let first = 0
   let count = 0
   let last = Number.NaN
-  const end = (to: number): void => {
-    if (count < readingsMin || (allowZero && last === 0)) return
-    for (let i = first; i < to; i++) if (values[i] === last) mask[i] = (mask[i] as number) | bits.frozen
-  }
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number
-    if (value === last) {
-      count += 1
-      continue
+    if (value === last) count += 1
+    else if (value === value) {
+      if (count >= readingsMin && !(allowZero && last === 0)) markRow(values, first, i, mask)
+      first = i
+      count = 1
+      last = value
     }
-    if (value !== value) continue
-    if (count >= readingsMin) end(i)
-    first = i
-    count = 1
-    last = value
   }
-  end(values.length)
+  if (count >= readingsMin && !(allowZero && last === 0)) markRow(values, first, values.length, mask)
+}
+
+/** Missing readings inside the row stay what they are: gaps. */
+const markRow = (values: Float32Array, first: number, end: number, mask: QualityMask): void => {
+  for (let i = first; i < end; i++) {
+    if (values[i] === values[first]) mask[i] = (mask[i] as number) | bits.frozen
+  }
 }

@@ -18,8 +18,8 @@ const logFallMax = 8
 const peakQuantile = 0.98
 const peaksMax = 3
 
-/** Values that the quantiles are taken from: about 340 for an hour of the day. */
-const samplesMax = 8_192
+/** Values that the quantiles are taken from: about 170 for an hour of the day. */
+const samplesMax = 4_096
 /** Below this an hour of the day has no history of its own. */
 const samplesMin = 20
 /** From the 10 % to the 90 % quantile of a normal distribution, in standard deviations. */

@@ -7,14 +7,19 @@ export const flagRange = (
   { allowNegative, valueMax }: { readonly allowNegative: boolean; readonly valueMax: number },
   mask: QualityMask,
 ): void => {
-  const negative = allowNegative ? 0 : bits.negative
+  // Nearly all values lie between these two; only the others are looked at closely.
+  const most = Math.min(valueMax, largestFloat32)
+  const least = allowNegative ? -most : 0
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number
+    if (value >= least && value <= most) continue
     let found = 0
-    // NaN compares with nothing, infinity minus itself is NaN.
-    if (value - value !== 0) found = value === value ? bits.implausible : bits.gap
-    if (value < 0) found |= negative
-    if (value > valueMax || value < -valueMax) found |= bits.overRated
-    if (found !== 0) mask[i] = (mask[i] as number) | found
+    if (value !== value) found = bits.gap
+    else if (!Number.isFinite(value)) found = bits.implausible
+    if (value < 0 && !allowNegative) found |= bits.negative
+    if (Math.abs(value) > valueMax) found |= bits.overRated
+    mask[i] = (mask[i] as number) | found
   }
 }
+
+const largestFloat32 = (2 - 2 ** -23) * 2 ** 127
