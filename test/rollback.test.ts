@@ -291,6 +291,7 @@ describe('a technician rolls back', () => {
     expect(await finalOf(commandId)).toMatchObject({ state: 'succeeded' })
 
     const since = watch.reports('gw-1').length
+    const toldBefore = watch.told('gw-1').at(-1)
     api = await scene.startControl(definition(0.1))
     // Nobody holds gw-2 any more: it is brought to the champion, and then to the next one.
     await serves('gw-2', 2)
@@ -301,6 +302,8 @@ describe('a technician rolls back', () => {
     for (const { message } of reports) {
       expect(message.models['load']).toMatchObject({ phase: 'idle', active: { version: 1 }, pinned: true })
     }
+    // Not even an assignment that the agent would have to decline is made.
+    expect(watch.told('gw-1').at(-1)).toBe(toldBefore)
     const agents = await api.agents()
     expect(agents.map(({ agent, models }) => [agent, models[0]?.version, models[0]?.pinned])).toEqual([
       ['gw-1', 1, true],

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { connectAsync } from 'mqtt'
-import type { Envelope } from '@imlma/protocol/trust'
+import { desiredSchema, type Envelope } from '@imlma/protocol/trust'
 import {
   encodeJson,
   reportedSchema,
@@ -26,6 +26,8 @@ export interface Watch {
   readonly results: () => readonly Heard<CommandResult>[]
   /** Every report of an agent so far, in order; a retained one only comes first. */
   readonly reports: (agent: string) => readonly Heard<Reported>[]
+  /** Counters of the assignments that an agent was sent, in order; the same one may come again. */
+  readonly told: (agent: string) => readonly number[]
   /** The order that was sent under this name, as its bytes say it. */
   readonly order: (commandId: string) => Envelope | undefined
   /** Publishes on an agent's `command/{commandId}`, as JSON unless it is text already. */
@@ -47,6 +49,7 @@ export const watchAgents = async (
   const results: Heard<CommandResult>[] = []
   const reports: Heard<Reported>[] = []
   const orders = new Map<string, Envelope>()
+  const told: { agent: string; counter: number }[] = []
   client.on('message', (topic, payload, { retain: retained }) => {
     const { agent, channel, id = '' } = parseTopic(topic) ?? {}
     if (agent === undefined) return
@@ -57,14 +60,21 @@ export const watchAgents = async (
       return
     }
     const message: unknown = JSON.parse(text)
+    if (channel === 'desired') {
+      const { payload: document } = message as Envelope
+      told.push({ agent, counter: desiredSchema.parse(JSON.parse(atob(document))).counter })
+    }
     if (channel === 'result') results.push({ agent, retained, message: message as CommandResult })
     if (channel === 'reported') reports.push({ agent, retained, message: reportedSchema.parse(message) })
   })
-  const filters = (['result', 'reported', 'command'] as const).map((channel) => toFilter(channel, { site }))
+  const filters = (['result', 'reported', 'command', 'desired'] as const).map((channel) =>
+    toFilter(channel, { site }),
+  )
   await client.subscribeAsync(filters, { qos: 1 })
   return {
     results: () => results,
     reports: (agent) => reports.filter((each) => each.agent === agent),
+    told: (agent) => told.filter((each) => each.agent === agent).map(({ counter }) => counter),
     order: (commandId) => orders.get(commandId),
     command: async (agent, commandId, payload, { retain = false } = {}) => {
       const bytes = typeof payload === 'string' ? Buffer.from(payload) : Buffer.from(encodeJson(payload))
