@@ -8,10 +8,12 @@ import type { z } from 'zod'
 import type { Examples } from './examples.ts'
 import type { MatrixProducts } from './gram.ts'
 import type { Graph } from './graph.ts'
+import type { GraphSessions } from './engine/session.ts'
 import type { SearchSpace } from '../tuning/space.ts'
 
 export interface LearnerParts {
   readonly products: MatrixProducts
+  readonly sessions: GraphSessions
 }
 
 /** As much of a feature builder as most learners need. Plain regression has it too: horizon 1, no columns of a step. */
@@ -41,14 +43,17 @@ export interface TrainingRun {
   readonly signal: AbortSignal
 }
 
+/** Rows of forecasts, at once or when a runtime has made them. */
+export type Forecasts = ArrayLike<number> | Promise<ArrayLike<number>>
+
 export interface TrainedModel<Parameters = unknown> {
   readonly graph: Graph
   /** The trainer's own forecast: features rows × F → rows × H, raw units. */
-  forecast(features: Float32Array, rows: number): ArrayLike<number>
+  forecast(features: Float32Array, rows: number): Forecasts
   /** The graph's second output, where quantiles were asked for: rows × Q × H, ascending in Q. */
   readonly quantiles?: {
     readonly probabilities: readonly number[]
-    forecast(features: Float32Array, rows: number): ArrayLike<number>
+    forecast(features: Float32Array, rows: number): Forecasts
   }
   /** With everything that the learner chose itself filled in. */
   readonly parameters: Parameters

@@ -9,13 +9,8 @@ import type { Examples } from './examples.ts'
 import { addGrams, addProduct, emptyGram, type GramSums } from './gram.ts'
 import type { FeatureLayout, Learner, LearnerParts, TrainingExamples, TrainingRun } from './learner.ts'
 import { forecastLinear, linearGraph, standardiseRow, type LinearModel } from './linear-model.ts'
-import {
-  levelOf,
-  normalisationSchema,
-  planNormalisation,
-  scaleOf,
-  type Normalisation,
-} from './normalisation.ts'
+import { momentsOf } from './moments.ts'
+import { levelOf, normalisationSchema, planNormalisation, scaleOf } from './normalisation.ts'
 import { solveRidge, squaredErrorsOf, type Design } from './ridge-solve.ts'
 
 const ridgeParametersSchema = z.object({
@@ -102,47 +97,6 @@ const designOf = ({ builder }: TrainingExamples<FeatureLayout>, { form }: RidgeP
   form === 'shared'
     ? { shared: 1 + builder.count, perStep: 0 }
     : { shared: 1 + builder.sharedCount, perStep: builder.stepCount }
-
-/** Mean and standard deviation of every normalised column. Rounded to float32: the graph's constants are these. */
-const momentsOf = (
-  count: number,
-  normalisation: Normalisation,
-  { features, rows }: Examples,
-): Pick<LinearModel, 'means' | 'deviations'> => {
-  const raw = {
-    features: count,
-    normalisation,
-    means: new Float32Array(count),
-    deviations: new Float32Array(count).fill(1),
-  }
-  const row = new Float64Array(count)
-  const means = new Float64Array(count)
-  const squares = new Float64Array(count)
-  for (let i = 0; i < rows; i++) {
-    const level = levelOf(normalisation, features, i * count)
-    standardiseRow(
-      raw,
-      features,
-      i * count,
-      level,
-      scaleOf(normalisation, features, i * count, level),
-      row,
-      0,
-    )
-    for (let column = 0; column < count; column++) {
-      // Welford's update: columns far from zero keep the digits of their spread.
-      const shift = (row[column] as number) - (means[column] as number)
-      means[column] = (means[column] as number) + shift / (i + 1)
-      squares[column] =
-        (squares[column] as number) + shift * ((row[column] as number) - (means[column] as number))
-    }
-  }
-  const deviations = Float32Array.from(squares, (sum, column) => {
-    const deviation = Math.sqrt(sum / Math.max(1, rows))
-    return deviation > 1e-7 * Math.abs(means[column] as number) && deviation > 1e-12 ? deviation : 1
-  })
-  return { means: Float32Array.from(means), deviations }
-}
 
 const gramOf = async (
   { products }: LearnerParts,

@@ -14,13 +14,13 @@ import type { SnapshotContent } from '../datasets/snapshot.ts'
 import { openSnapshot } from '../datasets/snapshot.fs.ts'
 import { splitTraining } from '../datasets/split.ts'
 import { parityOf } from './parity.ts'
+import { createLearnerParts } from './parts.onnx.ts'
 import type { Examples } from './examples.ts'
 import { parityMax, type TrainingJob, type TrainingOutcome, type TrainingTask } from './job.ts'
 import type { Learner, TrainedModel, TrainingRun } from './learner.ts'
 import { learnerNamed } from './learners.ts'
 import { encodeModel } from './model.protobuf.ts'
 import { prepareExamples } from './prepare.ts'
-import { createMatrixProducts } from './products.onnx.ts'
 import { defaultFeatureSpec } from './recipe.ts'
 import { referenceOf } from './reference.ts'
 import { openForecastSession } from './session.onnx.ts'
@@ -49,7 +49,7 @@ export const runTrainingJob = async (
   const split = splitTraining({ start: snapshot.window.start, trainEnd: snapshot.trainEnd }, job.task)
   run.onProgress({ phase: 'examples', fraction: 0 })
   const examples = prepareExamples(content, spec, split, job.task)
-  const trained = await learner.train({ products: await createMatrixProducts() }, examples, parameters, {
+  const trained = await learner.train(await createLearnerParts(), examples, parameters, {
     ...run,
     seed: job.seed,
   })
@@ -60,7 +60,7 @@ export const runTrainingJob = async (
   )
   const { builder, train, validation } = examples
   const exported = await runExported(artifact.artifactPath, train, builder.count)
-  const parity = checkParity(trained, train, exported, builder.count)
+  const parity = await checkParity(trained, train, exported, builder.count)
   return {
     ...artifact,
     learner: learner.name,
@@ -90,12 +90,12 @@ export const runTrainingJob = async (
 }
 
 /** The exported file against the trainer on rows spread over the training part. Throws `Failure` PARITY. */
-const checkParity = (
+const checkParity = async (
   trained: TrainedModel,
   { features, rows }: Examples,
   exported: Float32Array,
   count: number,
-): number => {
+): Promise<number> => {
   const horizon = exported.length / rows
   const checked = Math.min(rows, parityRowsMax)
   const some = new Float32Array(checked * count)
@@ -105,7 +105,7 @@ const checkParity = (
     some.set(features.subarray(row * count, (row + 1) * count), i * count)
     theirs.set(exported.subarray(row * horizon, (row + 1) * horizon), i * horizon)
   }
-  const parity = parityOf(theirs, trained.forecast(some, checked), horizon)
+  const parity = parityOf(theirs, await trained.forecast(some, checked), horizon)
   if (!(parity <= parityMax)) {
     throw new Failure('PARITY', `the exported file differs from the trainer by ${parity} (relative)`, {
       hint: 'meters of very different size need a normalisation with a scale; else this is a defect of the learner',

@@ -6,7 +6,7 @@ import type { FeatureSpec } from '@imlma/protocol/features'
 import { metricsOf } from '@imlma/protocol/metrics'
 import type { SnapshotContent, TimeRange, TrainingSplit } from '@imlma/coordinator/datasets'
 import {
-  createMatrixProducts,
+  createLearnerParts,
   encodeModel,
   evaluateModel,
   prepareExamples,
@@ -49,7 +49,7 @@ export interface TaskResult extends Pick<Task, 'name' | 'metric' | 'unit' | 'bar
 
 export const runTask = async (task: Task, say: (line: string) => void): Promise<TaskResult> => {
   const started = performance.now()
-  const products = await createMatrixProducts()
+  const parts = await createLearnerParts()
   const run = { seed: 1, onProgress: () => undefined, signal: new AbortController().signal }
   let best:
     { candidate: Candidate; loss: number; trained: Awaited<ReturnType<typeof ridge.train>> } | undefined
@@ -58,7 +58,7 @@ export const runTask = async (task: Task, say: (line: string) => void): Promise<
       originStride: task.originStride,
     })
     const parameters = ridge.parametersSchema.parse(candidate.parameters)
-    const trained = await ridge.train({ products }, examples, parameters, run)
+    const trained = await ridge.train(parts, examples, parameters, run)
     const loss = metricsOf(trained.validation)[task.metric] ?? Infinity
     say(`${candidate.name}: validation ${task.metric} ${loss.toPrecision(5)}, λ ${trained.parameters.lambda}`)
     if (best === undefined || loss < best.loss) best = { candidate, loss, trained }

@@ -1,0 +1,9 @@
+/** What learners run on: ONNX Runtime, for matrix products and for graphs that train. */
+import { createGraphSessions } from './engine/session.onnx.ts'
+import type { LearnerParts } from './learner.ts'
+import { createMatrixProducts } from './products.onnx.ts'
+
+export const createLearnerParts = async (): Promise<LearnerParts> => ({
+  products: await createMatrixProducts(),
+  sessions: createGraphSessions(),
+})
