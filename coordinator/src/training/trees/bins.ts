@@ -24,7 +24,7 @@ export const missingBinOf = (edges: Float32Array): number => edges.length + 1
 
 /** Edges for these values; NaN is skipped. One bin per distinct value where there are few. */
 export const edgesOf = (values: Float32Array, binsMax: number): Float32Array => {
-  const sorted = sampleOf(values).sort()
+  const sorted = sampleOf(values).toSorted()
   let known = sorted.length
   while (known > 0 && Number.isNaN(sorted[known - 1])) known -= 1
   return distinctWithin(sorted, known, binsMax)

@@ -3,7 +3,7 @@
  * seeded sample of rows and columns. With a validation part it stops once that has not become better for a while,
  * and keeps the trees up to its best.
  */
-import { createRandom } from '../../tuning/random.ts'
+import { createRandom, type Random } from '../../tuning/random.ts'
 import type { BinnedTable } from './bins.ts'
 import { createGrower, type GrowthRules } from './grow.ts'
 import { createLoss, type LossKind } from './loss.ts'
@@ -34,6 +34,8 @@ export interface Forest {
 
 export interface Boosted {
   readonly forest: Forest
+  /** Its forecasts of the training rows, with all trees grown. */
+  readonly training: Float64Array
   /** The forest's own forecasts of the validation part; empty without one. */
   readonly validation: Float64Array
   /** Mean validation loss after each round, also of those that were dropped again. */
@@ -67,8 +69,8 @@ export const boost = (
   let best = { rounds: 0, loss: validation === null ? Infinity : loss.mean(checked, validation.targets) }
   for (let round = 1; round <= rules.rounds; round++) {
     loss.gradients(gradients, forecasts, targets)
-    const count = sampleRows(grower.rows, outside, rules.rowShare, random.uniform)
-    const columns = sampleColumns(everyColumn, rules.columnShare, random.below)
+    const count = sampleRows(grower.rows, outside, rules.rowShare, random)
+    const columns = sampleColumns(everyColumn, rules.columnShare, random)
     const tree = grower.grow(gradients, count, columns, (rows, begin, end, low, high) => {
       if (begin === end) return 0
       const wanted = loss.leafValue(gradients, forecasts, targets, rows, begin, end, rules.l2)
@@ -93,32 +95,27 @@ export const boost = (
     onRound(round, losses.at(-1))
   }
   const length = validation === null ? trees.length : best.rounds
-  return { forest: { base, trees: trees.slice(0, length) }, validation: kept, losses }
+  return { forest: { base, trees: trees.slice(0, length) }, training: forecasts, validation: kept, losses }
 }
 
 /** The sampled rows to the beginning of `inside`, the others to that of `outside`, both ascending; how many inside. */
-const sampleRows = (
-  inside: Int32Array,
-  outside: Int32Array,
-  share: number,
-  uniform: () => number,
-): number => {
+const sampleRows = (inside: Int32Array, outside: Int32Array, share: number, random: Random): number => {
   let count = 0
   for (let row = 0; row < inside.length; row++) {
-    if (share >= 1 || uniform() < share) inside[count++] = row
+    if (share >= 1 || random.uniform() < share) inside[count++] = row
     else outside[row - count] = row
   }
   return count
 }
 
 /** Without replacement, ascending; at least one. */
-const sampleColumns = (every: Int32Array, share: number, below: (count: number) => number): Int32Array => {
+const sampleColumns = (every: Int32Array, share: number, random: Random): Int32Array => {
   if (share >= 1) return every
   const shuffled = every.slice()
   const wanted = Math.max(1, Math.round(share * every.length))
   for (let i = 0; i < wanted; i++) {
-    const other = i + below(every.length - i)
+    const other = i + random.below(every.length - i)
     ;[shuffled[i], shuffled[other]] = [shuffled[other] as number, shuffled[i] as number]
   }
-  return shuffled.slice(0, wanted).sort()
+  return shuffled.slice(0, wanted).toSorted()
 }

@@ -56,7 +56,7 @@ export const ensembleAttributes = (
 export const usedColumns = (forests: readonly Forest[]): readonly number[] => {
   const used = new Set(forests.flatMap(({ trees }) => trees.flatMap(({ column }) => [...column])))
   used.delete(-1)
-  return used.size === 0 ? [0] : [...used].sort((a, b) => a - b)
+  return used.size === 0 ? [0] : [...used].toSorted((a, b) => a - b)
 }
 
 const intNames = [

@@ -13,7 +13,7 @@ export interface LongLayout {
   /** The last column where there is more than one step; null where not. */
   readonly stepColumn: number | null
   /** The column of the wide row that a long column of this step (from 0 on) is read from; not for the step column. */
-  wideColumn(column: number, step: number): number
+  readonly wideColumn: (column: number, step: number) => number
 }
 
 export const longLayoutOf = ({

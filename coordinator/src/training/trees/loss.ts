@@ -12,10 +12,10 @@ export type LossKind =
 
 export interface Loss {
   /** The best constant. */
-  start(targets: Float64Array): number
-  gradients(target: Float64Array, forecasts: Float64Array, targets: Float64Array): void
-  /** What to add to these rows' forecasts; `l2` shrinks. */
-  leafValue(
+  readonly start: (targets: Float64Array) => number
+  readonly gradients: (target: Float64Array, forecasts: Float64Array, targets: Float64Array) => void
+  /** What to add to the forecasts of `rows[begin … end)`; `l2` shrinks. */
+  readonly leafValue: (
     gradients: Float64Array,
     forecasts: Float64Array,
     targets: Float64Array,
@@ -23,9 +23,9 @@ export interface Loss {
     begin: number,
     end: number,
     l2: number,
-  ): number
+  ) => number
   /** Mean over rows: squared error, absolute error for Huber, pinball loss. Early stopping watches it. */
-  mean(forecasts: Float64Array, targets: Float64Array): number
+  readonly mean: (forecasts: Float64Array, targets: Float64Array) => number
 }
 
 export const createLoss = (choice: LossKind): Loss => {

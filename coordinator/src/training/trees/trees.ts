@@ -19,6 +19,9 @@ import { forecastQuantiles, forecastTrees, type TreeModel } from './tree-model.t
 /** Errors of the upper tenth count linearly. Source: Friedman 2001, section 4.4. */
 const huberShare = 0.9
 
+/** Rounds between two reports: nobody reads a hundred a second. */
+const reportEvery = 10
+
 /** Of the whole way, what early stopping takes where a refit follows. */
 const searchFraction = 0.5
 
@@ -159,6 +162,7 @@ const watch =
   ) =>
   (round: number, loss: number | undefined): void => {
     run.signal.throwIfAborted()
+    if (round % reportEvery !== 0) return
     const fraction = shift + scale * (from + (width * round) / rounds)
     run.onProgress({ phase, fraction, ...(loss !== undefined && { loss }) })
   }
