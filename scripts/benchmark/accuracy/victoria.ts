@@ -13,12 +13,12 @@ const testStart = Date.UTC(2014, 11, 1)
 /** The year before the test chooses: every season is in it. */
 const validationStart = Date.UTC(2013, 11, 1)
 
-/** Half-hours averaged to hours, from `start` to `end`. */
+/** Half-hours averaged to hours, from `start` to `end`; bins closed left and labelled right, as the protocol has it. */
 const toHours = (times: readonly string[], column: readonly string[]): Float32Array => {
   const sums = new Float64Array((end - start) / hourMs)
   const counts = new Uint8Array(sums.length)
   times.forEach((time, i) => {
-    const hour = Math.floor((Date.parse(time) - start) / hourMs)
+    const hour = Math.floor((Date.parse(time) - start) / hourMs) + 1
     if (hour < 0 || hour >= sums.length) return
     sums[hour] = (sums[hour] as number) + Number(column[i])
     counts[hour] = (counts[hour] as number) + 1
@@ -67,7 +67,11 @@ export const victoriaTasks = (folder: string): readonly Task[] => {
     'Holiday',
   ])
   const holidays = [...new Set(columns.Date.filter((_, i) => columns.Holiday[i] === 'TRUE'))]
-  const zone = [...zoneTransitions('Australia/Melbourne', start - dayMs, end)]
+  // An hour's label is its end: local time must say in which day and hour it began.
+  const zone = zoneTransitions('Australia/Melbourne', start - dayMs, end).map(({ from, offsetMs }) => ({
+    from,
+    offsetMs: offsetMs - hourMs,
+  }))
   const specOf = (lags: number[], weeks: readonly number[], step: readonly StepTerm[]): FeatureSpec =>
     featureSpecSchema.parse({
       v: 1,
