@@ -1,11 +1,12 @@
 /** The learners by name. */
 import { Failure } from '@imlma/protocol/result'
 import type { Learner } from './learner.ts'
+import { perceptron } from './perceptron/perceptron.ts'
 import { ridge } from './ridge.ts'
 import { seasonalNaive } from './seasonal-naive.ts'
 import { trees } from './trees/trees.ts'
 
-const learners = [ridge, seasonalNaive, trees] as readonly Learner[]
+const learners = [ridge, seasonalNaive, trees, perceptron] as readonly Learner[]
 
 /** Throws `Failure` UNKNOWN_LEARNER. */
 export const learnerNamed = (name: string): Learner => {

@@ -28,6 +28,12 @@ export interface Normalisation {
 export const scaleShareMin = 1e-3
 export const scaleMin = 1e-6
 
+/** By mean and deviation where the features hold both, else none. */
+export const usualNormalisation = ({ names }: Pick<FeatureBuilder, 'names'>): NormalisationChoice => {
+  const held = ['mean of ', 'deviation of '].every((start) => names.some((name) => name.startsWith(start)))
+  return held ? { level: 'mean', scale: 'deviation' } : { level: 'none', scale: 'none' }
+}
+
 export const planNormalisation = (
   { names, roles }: Pick<FeatureBuilder, 'names' | 'roles'>,
   { level, scale }: NormalisationChoice,

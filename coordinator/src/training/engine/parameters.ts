@@ -62,18 +62,19 @@ export const parametersFrom = (
   )
 }
 
-/** As constants: how a graph that serves holds them. */
+/** As constants: how a graph that serves holds them. `prefix` tells several networks of one graph apart. */
 export const constantParameters = (
   graph: GraphBuilder,
   weights: Float32Array,
   specs: readonly ParameterSpec[],
+  prefix = '',
 ): Parameters => {
   invariant(weights.length === parameterCount(specs), 'as many weights as the parameters have')
   let at = 0
   return Object.fromEntries(
     specs.map(({ name, shape }) => [
       name,
-      graph.constant(name, 'float32', shape, weights.subarray(at, (at += sizeOf(shape)))),
+      graph.constant(`${prefix}${name}`, 'float32', shape, weights.subarray(at, (at += sizeOf(shape)))),
     ]),
   )
 }
