@@ -158,11 +158,15 @@ const crashed = (
     ? outOfMemory(memoryMbMax)
     : new Failure(
         'TRAINER_CRASHED',
-        `the training process ended with ${signal ?? exitCode}: ${lastLine(stderr)}`,
+        `the training process ended with ${signal ?? exitCode}: ${errorLine(stderr)}`,
         {
           retryable: true,
           hint: 'if it happens again with the same snapshot, report it with the message above',
         },
       )
 
-const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? ''
+/** The line that names the error; Node ends what it says about one with its own version. */
+const errorLine = (text: string): string => {
+  const lines = text.trim().split('\n')
+  return lines.findLast((line) => /^(?:\w*Error\b|FATAL ERROR)/.test(line)) ?? lines.at(-1) ?? ''
+}
