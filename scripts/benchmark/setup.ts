@@ -3,7 +3,7 @@
  * clone is made of what is committed here, into a folder of its own without any node_modules; the packages come from
  * wherever npm and pnpm of this machine get them, which is its cache where it has one.
  *
- *   node scripts/benchmark/setup.ts [--rounds 1] [--json]
+ *   node scripts/benchmark/setup.ts [--rounds 1] [--revision HEAD] [--json]
  */
 
 import { spawn } from 'node:child_process'
@@ -16,7 +16,11 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const { values: given } = parseArgs({
-  options: { rounds: { type: 'string', default: '1' }, json: { type: 'boolean', default: false } },
+  options: {
+    rounds: { type: 'string', default: '1' },
+    revision: { type: 'string', default: 'HEAD' },
+    json: { type: 'boolean', default: false },
+  },
 })
 const rounds = Number(given.rounds)
 const servingMsMax = 90_000
@@ -38,10 +42,15 @@ const environment = (): NodeJS.ProcessEnv => {
   return { ...Object.fromEntries(own), PATH: path.join(delimiter) }
 }
 
+const git = async (...words: readonly string[]): Promise<void> => {
+  const child = spawn('git', words, { stdio: 'inherit' })
+  const [code] = (await once(child, 'exit')) as [number | null]
+  if (code !== 0) throw new Error(`git ${words[0]} ended with ${code}`)
+}
+
 const clone = async (folder: string): Promise<void> => {
-  const git = spawn('git', ['clone', '--quiet', '--no-hardlinks', root, folder], { stdio: 'inherit' })
-  const [code] = (await once(git, 'exit')) as [number | null]
-  if (code !== 0) throw new Error(`git clone ended with ${code}`)
+  await git('clone', '--quiet', '--no-hardlinks', root, folder)
+  if (given.revision !== 'HEAD') await git('-C', folder, 'checkout', '--quiet', given.revision)
 }
 
 interface Agent {
@@ -121,6 +130,7 @@ const of = (pick: (one: (typeof measured)[number]) => number): number => median(
 const result = {
   benchmark: 'setup',
   rounds,
+  revision: given.revision,
   packages: 'node_modules empty; the package caches of this machine as they were',
   cloneMs: of((one) => one.cloned),
   setUpMs: of((one) => one.installed - one.cloned),
