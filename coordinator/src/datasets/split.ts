@@ -55,3 +55,21 @@ export const splitTraining = (
   const validation = { start: trainEnd - validationSteps * intervalMs, end: trainEnd }
   return { train: { start, end: validation.start - horizon * intervalMs }, validation }
 }
+
+/**
+ * Rolling origin: the validation part of `splitTraining` in equal blocks, each trained on everything before it less a
+ * gap of the horizon. Oldest first; a configuration that is good only lately or only long ago shows.
+ */
+export const rollingOrigin = (
+  { train, validation }: TrainingSplit,
+  { intervalMs, horizon, folds }: { intervalMs: number; horizon: number; folds: number },
+): readonly TrainingSplit[] => {
+  const steps = Math.floor((validation.end - validation.start) / intervalMs / folds)
+  // A block must hold at least one whole horizon.
+  if (folds <= 1 || steps < horizon) return [{ train, validation }]
+  return Array.from({ length: folds }, (_, fold) => {
+    const start = validation.start + fold * steps * intervalMs
+    const end = fold === folds - 1 ? validation.end : start + steps * intervalMs
+    return { train: { start: train.start, end: start - horizon * intervalMs }, validation: { start, end } }
+  })
+}
