@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Failure } from '@imlma/protocol/result'
+import small from '@imlma/agent/small' with { type: 'json' }
 import { inspectFile } from '@imlma/agent/sources'
 import { narrate, type Narrator } from './start/narrate.ts'
 import { parseOptions, type StartOptions } from './start/options.ts'
@@ -99,7 +100,7 @@ const run = async (options: StartOptions): Promise<void> => {
       const who = ['--name', name, '--site', site, '--broker', brokerUrl, '--port', String(port)]
       const own = `${dataDir}/agents/${name}`
       const where = ['--data-dir', own, '--config', config, '--root', `${dataDir}/trust/roots/1.json`]
-      const up = await house.start(name, agent, [...who, ...where]).catch((cause: unknown) => {
+      const up = await house.start(name, agent, [...who, ...where], small).catch((cause: unknown) => {
         throw inOurWords(cause)
       })
       console.log(`Agent ${name}: ${String(up['api'])}`)

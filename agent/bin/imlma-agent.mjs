@@ -1,31 +1,67 @@
 #!/usr/bin/env node
 /**
- * Starts an agent so that it stays small. Plain JavaScript, because what it sets must be set before the first line of
- * TypeScript is read:
+ * Starts an agent so that it stays small: born with the flags and the environment of `small.json`, which `npm start`
+ * reads too. Megabytes of resident memory, measured with 1,000 meters:
  *
- * - the compile cache: stripping types needs 18 MB that are never given back, reading stripped code needs none;
- * - a young generation of 1 MB a half: an agent makes little garbage, and the default keeps 10 MB of it around;
- * - no TurboFan: what an agent computes, the inference runtime computes; the middle compiler is enough for the rest,
- *   and 6 MB of compiler stay unloaded;
+ * - a young generation of 1 MB a half (10): an agent makes little garbage, and the default keeps it around;
+ * - no TurboFan (6) and no Maglev (3): what an agent computes, the inference runtime computes; the baseline compiler is
+ *   enough for the rest, and the pages of the optimising ones stay unread;
+ * - size before speed (5 to 10): the heap grows in small steps, so garbage does not pile up between two collections;
+ * - the collector callable (8): see `memory.process.ts`;
  * - one arena of malloc: threads that rarely allocate would each keep their own.
  *
- * All but the first only take effect at the birth of a process, so this one becomes itself again with them (execve:
- * same process id, nothing beside it). Under `fork` the channel to the parent would not survive that; it is left as it
- * is, and the parent may give the flags itself.
+ * Flags only take effect at the birth of a process, so this one becomes itself again with them (execve: same process
+ * id, nothing beside it). Under `fork` the channel to the parent would not survive that: there the parent gives them.
+ *
+ * Stripping types needs 18 MB that are never given back, reading stripped code needs none. So the compile cache is
+ * filled by a process that ends, once for every state of the sources, before the one that stays reads a line of
+ * TypeScript.
  */
 
-import { enableCompileCache } from 'node:module'
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { enableCompileCache, getCompileCacheDir } from 'node:module'
+import { join } from 'node:path'
 import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import small from './small.json' with { type: 'json' }
 
-const flags = ['--max-semi-space-size=1', '--no-turbofan']
-const isReborn = process.execArgv.some((argument) => argument.startsWith('--max-semi-space-size'))
+const { execArgv, env } = small
+const launcher = fileURLToPath(import.meta.url)
+const isSmall = execArgv.every((flag) => process.execArgv.includes(flag))
 const mayBeReborn =
   typeof process.execve === 'function' && process.channel === undefined && process.platform === 'linux'
 
-if (mayBeReborn && !isReborn) {
-  const args = [process.execPath, ...flags, ...process.execArgv, ...process.argv.slice(1)]
-  process.execve(process.execPath, args, { MALLOC_ARENA_MAX: '1', ...process.env })
+if (mayBeReborn && !isSmall) {
+  const flags = execArgv.filter((flag) => !process.execArgv.includes(flag))
+  const args = [process.execPath, ...flags, ...process.execArgv, launcher, ...process.argv.slice(2)]
+  process.execve(process.execPath, args, { ...env, ...process.env })
 }
 
+/** Newest change of the sources that an agent is made of: it names what the cache was filled with. */
+const newestSource = () => {
+  const folders = ['../src', '../node_modules/@imlma/protocol/src'].map((path) =>
+    fileURLToPath(new URL(path, import.meta.url)),
+  )
+  const files = folders.flatMap((folder) =>
+    readdirSync(folder, { recursive: true }).map((file) => join(folder, file)),
+  )
+  return Math.floor(Math.max(...files.map((file) => statSync(file).mtimeMs)))
+}
+
+const fillCache = async () => {
+  const marker = join(getCompileCacheDir(), `imlma-agent-${newestSource()}`)
+  if (existsSync(marker)) return
+  const { spawnSync } = await import('node:child_process')
+  // Everything is imported before the command line is read; the flags are part of the cache's key.
+  const warm = { ...process.env, [filling]: '1' }
+  spawnSync(process.execPath, [...process.execArgv, launcher, '--version'], { env: warm, stdio: 'ignore' })
+  writeFileSync(marker, '')
+}
+
+const filling = 'IMLMA_FILLS_COMPILE_CACHE'
 enableCompileCache()
+if (process.env[filling] === undefined) {
+  // Without a cache an agent runs as well, only larger.
+  await fillCache().catch(() => undefined)
+}
 await import('../src/main.ts')

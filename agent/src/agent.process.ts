@@ -21,6 +21,7 @@ import type { Link } from './link/link.ts'
 import { keepNoPacketNumbers } from './link/packet-numbers.mqtt.ts'
 import { lockFolder } from './lock.sqlite.ts'
 import type { Log } from './log.pino.ts'
+import { fullCollection, keepTidy } from './memory.process.ts'
 import { openModels } from './models.process.ts'
 import type { Backlog } from './outbox/outbox.ts'
 import { startReporting } from './reported.timer.ts'
@@ -163,6 +164,7 @@ const start = async (
     source.start()
     stops.push(source.stop)
   }
+  stops.push(keepTidy({ collect: fullCollection(), residentBytes: () => process.memoryUsage.rss() }))
   return api.url
 }
 

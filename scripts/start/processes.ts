@@ -23,9 +23,15 @@ interface Failed {
   readonly hint?: string
 }
 
+/** What a process must be given when it begins. */
+export interface Birth {
+  readonly execArgv: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
 export interface House {
   /** Resolves with what the process says of itself; throws its own `Failure` when it ends before that. */
-  readonly start: (name: string, script: URL, args: readonly string[]) => Promise<Up>
+  readonly start: (name: string, script: URL, args: readonly string[], born?: Birth) => Promise<Up>
   /** Called when a process ends that nobody asked to end. */
   readonly onEnded: (listener: (name: string, how: string) => void) => void
   readonly pid: (name: string) => number | undefined
@@ -39,10 +45,14 @@ export const createHouse = (logFolder: string): House => {
   const listeners: ((name: string, how: string) => void)[] = []
   let stopping = false
 
-  const start: House['start'] = (name, script, args) =>
+  const start: House['start'] = (name, script, args, born) =>
     new Promise((resolve, reject) => {
       const log = openSync(`${logFolder}/${name}.log`, 'a')
-      const child = fork(script, args, { detached: true, stdio: ['ignore', log, log, 'ipc'] })
+      const child = fork(script, args, {
+        detached: true,
+        stdio: ['ignore', log, log, 'ipc'],
+        ...(born && { execArgv: [...born.execArgv], env: { ...born.env, ...process.env } }),
+      })
       children.set(name, child)
       let isUp = false
       let failure: Failure | undefined

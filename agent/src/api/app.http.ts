@@ -15,7 +15,8 @@ export interface ApiParts extends InferenceParts {
   readonly forecasts: Pick<Forecasts, 'list' | 'count'>
   /** Stores posted readings; throws `Failure` where the store does not take them now. */
   readonly post: (document: unknown, options: { readonly historical: boolean }) => Result<number>
-  readonly metrics: { readonly contentType: string; readonly read: () => Promise<string> }
+  /** Loaded by whoever asks first: an agent that nobody scrapes is spared it. */
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly read: () => Promise<string> }>
   /** Everything a technician asks first, as one document. */
   readonly status: () => object
   readonly onFailed: (cause: unknown) => void
@@ -84,11 +85,10 @@ const routesOf = (parts: ApiParts, postBytesMax: number): readonly Route[] => [
   {
     method: 'GET',
     path: '/metrics',
-    answer: async () => ({
-      status: 200,
-      headers: { 'content-type': parts.metrics.contentType },
-      body: await parts.metrics.read(),
-    }),
+    answer: async () => {
+      const { contentType, read } = await parts.metrics()
+      return { status: 200, headers: { 'content-type': contentType }, body: await read() }
+    },
   },
   { method: 'GET', path: '/status', answer: () => answerJson(parts.status()) },
 ]

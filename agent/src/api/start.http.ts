@@ -4,7 +4,7 @@ import { createPosting } from '../sources/posting.ts'
 import type { ReadingSink } from '../sources/source.ts'
 import { createBatcher } from '../serving/batcher.ts'
 import { createApp, type ApiParts } from './app.http.ts'
-import { createMetrics, type AgentFigures } from './metrics.prom.ts'
+import type { AgentFigures, createMetrics } from './metrics.prom.ts'
 import { listen, type ApiServer } from './server.http.ts'
 
 interface Parts extends Pick<ApiParts, 'forecasts' | 'agentVersion' | 'status' | 'onFailed'> {
@@ -18,6 +18,7 @@ export const startApi = (
   { models, sink, figures, ...parts }: Parts,
   address: { readonly host: string; readonly port: number },
 ): Promise<ApiServer> => {
+  let metrics: Promise<ReturnType<typeof createMetrics>> | undefined
   const app = createApp({
     ...parts,
     models,
@@ -25,7 +26,7 @@ export const startApi = (
     // Only what answered its golden vectors is ever activated.
     ready: () => models.models().length > 0,
     post: createPosting(sink),
-    metrics: createMetrics(figures),
+    metrics: () => (metrics ??= import('./metrics.prom.ts').then((room) => room.createMetrics(figures))),
   })
   return listen(app, address)
 }
