@@ -12,10 +12,10 @@ export const perceptronParametersSchema = z.object({
   normalisation: normalisationSchema.optional(),
   /** Hidden layers, and values in each. */
   layers: z.int().min(1).max(6).default(2),
-  width: z.int().min(1).max(1_024).default(64),
+  width: z.int().min(1).max(1_024).default(128),
   activation: z.enum(activationNames).default('silu'),
   /** Share of the hidden values that a training step does not see. */
-  dropout: z.number().min(0).max(0.9).default(0.1),
+  dropout: z.number().min(0).max(0.9).default(0),
   /** `absolute` forecasts the median; `huber` heeds errors beyond one deviation less. */
   loss: z.enum(['squared', 'huber', 'absolute']).default('squared'),
   /** Probabilities of a second output, e.g. .1, .5, .9. */
