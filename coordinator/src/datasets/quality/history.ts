@@ -10,11 +10,8 @@ import { bits, type QualityMask } from './checks.ts'
 import { hoursOf } from './hours.ts'
 
 /** Robust standard deviations: a normal reading is that far out once in 10^15, a skewed one about once in 10^4. */
-const levelDeviationsMax = 8
-const logDeviationsMax = 5
-/** Downwards on the logarithm: a load may fall further than it may rise, for a load can be switched off. */
-const logFallMax = 8
-/** What an hour of the day reaches on 2 % of its readings is a habit; a reading may be this many times as high. */
+const deviationsMax = 8
+/** What lasts and is reached on 2 % of the readings of an hour of the day is a habit; a reading may be this many times as high. */
 const peakQuantile = 0.98
 const peaksMax = 3
 
@@ -71,9 +68,19 @@ const historyOf = (
     const hour = hours[i] as number
     const at = (starts[hour] as number) - 1
     starts[hour] = at
-    samples[at] = values[i] as number
+    samples[at] = withoutSpike(values, i)
   }
   return Array.from(ends, (end, hour) => hourOf(samples.subarray(starts[hour], end)))
+}
+
+/** A reading above both of its neighbours counts as the higher one: a single spike, however often, is no habit. */
+const withoutSpike = (values: Float32Array, i: number): number => {
+  const value = values[i] as number
+  const before = values[i - 1] as number
+  const after = values[i + 1] as number
+  // Comparisons with what is missing are false: then the other neighbour decides, or the value itself.
+  const beside = before > after ? before : after
+  return value > beside ? beside : value
 }
 
 const hourOf = (samples: Float32Array): Hour | undefined => {
@@ -119,11 +126,11 @@ const limitsOf = (history: readonly (Hour | undefined)[]) => {
     const logDeviation = positive
       ? Math.max(logSpread, Math.log(hour.high / hour.low) / spreadOfNormal)
       : logSpread
-    const logUpper = middle > 0 ? middle * Math.exp(logDeviationsMax * logDeviation) : peak
-    upper[at] = Math.max(middle + levelDeviationsMax * deviation, Math.min(logUpper, peak))
+    const logUpper = middle > 0 ? middle * Math.exp(deviationsMax * logDeviation) : peak
+    upper[at] = Math.max(middle + deviationsMax * deviation, Math.min(logUpper, peak))
     lower[at] = Math.max(
-      middle - levelDeviationsMax * deviation,
-      positive ? middle * Math.exp(-logFallMax * logDeviation) : Number.NEGATIVE_INFINITY,
+      middle - deviationsMax * deviation,
+      positive ? middle * Math.exp(-deviationsMax * logDeviation) : Number.NEGATIVE_INFINITY,
     )
   })
   return { lower, upper }

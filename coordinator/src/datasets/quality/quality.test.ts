@@ -131,11 +131,18 @@ describe('the quality checks', () => {
 
   test('take a habit for what it is, however far above the median', () => {
     const values = load(6, 366).map((value) => value / 10)
-    // A car at 11 kW, from ten to midnight, every tenth night.
-    for (let night = 0; night < 366; night += 10) values.fill(2.75, night * day + 88, night * day + 96)
+    // A car at 11 kW, from ten to midnight, every twentieth night.
+    for (let night = 0; night < 366; night += 20) values.fill(2.75, night * day + 88, night * day + 96)
     expect(indicesOf(inspect(values), 'implausible')).toEqual([])
     values[50 * day + 90] = 275
     expect(indicesOf(inspect(values), 'implausible')).toEqual([50 * day + 90])
+  })
+
+  test('do not take spikes for a habit, although there are many', () => {
+    const values = load(14, 366)
+    const spikes = range(100, values.length).filter((i) => i % 61 === 0)
+    for (const i of spikes) values[i] = (values[i] as number) * 50
+    expect(indicesOf(inspect(values), 'implausible')).toEqual(spikes)
   })
 
   test('let a fifth of bad readings not decide what is normal', () => {
