@@ -127,6 +127,13 @@ describe('boosted trees', () => {
     }
   })
 
+  test('do not divide by a column whose wish runs against the data', () => {
+    const part = partOf([[1, 2, 3, 4]], [4, 3, 2, 1])
+    const leavesWith = (direction: number) =>
+      boost(part, null, { ...plain, monotone: Int8Array.of(direction) }, 1).forest.trees[0]?.column.length
+    expect([1, -1].map(leavesWith)).toEqual([1, 7])
+  })
+
   test('stop once the validation part gains nothing more, and keep the trees up to its best', () => {
     const part = noisy(300, 5)
     const later = noisy(300, 6, part)

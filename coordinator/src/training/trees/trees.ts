@@ -11,7 +11,7 @@ import { longLayoutOf } from './long-layout.ts'
 import { longRowsOf, tableOf, targetsOf, type LongRows } from './long-rows.ts'
 import type { LossKind } from './loss.ts'
 import { monotoneColumns } from './monotone.ts'
-import { ridgeOffsets, type Offset } from './offset.ts'
+import { ridgeOffsets } from './offset.ts'
 import { treesParametersSchema, treesSpace, type TreesParameters } from './parameters.ts'
 import { treeGraph } from './tree-graph.ts'
 import { forecastQuantiles, forecastTrees, type TreeModel } from './tree-model.ts'
@@ -50,20 +50,20 @@ export const trees = {
     const checkedTable = tableOf([checked], knownTable)
     const searched = lossesOf(parameters).map((loss, i, { length }) =>
       boost(
-        partOf(knownTable, [known], offsets?.before),
-        partOf(checkedTable, [checked], offsets?.before),
+        partOf(knownTable, [known], [offsets?.train]),
+        partOf(checkedTable, [checked], [offsets?.validation]),
         { ...rules, loss },
         run.seed,
         watch(run, 'train', i / length, 1 / length, parameters, parameters.refit ? searchFraction : 1),
       ),
     )
     const [found] = searched as [Boosted, ...Boosted[]]
-    const forecasts = inRawUnits(found.validation, checked, offsets?.before)
+    const forecasts = inRawUnits(found.validation, checked, offsets?.validation)
     const actuals = Float32Array.from(checked.places, (place) => validation.targets[place] as number)
 
     const offset = parameters.refit ? await offsets?.refitted() : offsets?.before
     const forests = parameters.refit
-      ? regrow([known, checked], searched, rules, offset, parameters, run)
+      ? regrow([known, checked], [offsets?.train, offsets?.validation], searched, rules, parameters, run)
       : searched.map(({ forest }) => forest)
     const [forecast, ...quantiles] = forests as [Forest, ...Forest[]]
     const model: TreeModel = {
@@ -109,26 +109,33 @@ const lossesOf = ({ loss, quantiles }: TreesParameters): readonly LossKind[] => 
   return [own, ...quantiles.map((probability): LossKind => ({ kind: 'pinball', probability }))]
 }
 
-const partOf = (table: BoostPart['table'], rows: readonly LongRows[], offset?: Offset): BoostPart => {
+/** What is forecast already, rows × H in raw units. */
+type Known = Float32Array | undefined
+
+const partOf = (
+  table: BoostPart['table'],
+  rows: readonly LongRows[],
+  offsets: readonly Known[],
+): BoostPart => {
   const targets = new Float64Array(table.rows)
   let at = 0
-  for (const one of rows) {
-    targets.set(targetsOf(one, offset === undefined ? null : offset.forecast(one.features, one.rows)), at)
+  rows.forEach((one, i) => {
+    targets.set(targetsOf(one, offsets[i] ?? null), at)
     at += one.places.length
-  }
+  })
   return { table, targets }
 }
 
 /** As many trees as the search kept, on all rows. */
 const regrow = (
   rows: readonly LongRows[],
+  offsets: readonly Known[],
   searched: readonly Boosted[],
   rules: Omit<BoostRules, 'loss'>,
-  offset: Offset | undefined,
   parameters: TreesParameters,
   run: TrainingRun,
 ): readonly Forest[] => {
-  const part = partOf(tableOf(rows, parameters), rows, offset)
+  const part = partOf(tableOf(rows, parameters), rows, offsets)
   return lossesOf(parameters).map((loss, i, { length }) => {
     const rounds = (searched[i] as Boosted).forest.trees.length
     const report = watch(run, 'refit', i / length, 1 / length, { rounds }, 1 - searchFraction, searchFraction)
@@ -139,16 +146,14 @@ const regrow = (
 /** Normalised forecasts of these places in the unit of the series. */
 const inRawUnits = (
   normalised: Float64Array,
-  { places, layout: { horizon }, levels, scales, features, rows }: LongRows,
-  offset: Offset | undefined,
-): Float32Array => {
-  const known = offset?.forecast(features, rows)
-  return Float32Array.from(places, (place, i) => {
+  { places, layout: { horizon }, levels, scales }: LongRows,
+  known: Known,
+): Float32Array =>
+  Float32Array.from(places, (place, i) => {
     const row = Math.floor(place / horizon)
     const start = known === undefined ? (levels[row] as number) : (known[place] as number)
     return (normalised[i] as number) * (scales[row] as number) + start
   })
-}
 
 const watch =
   (
