@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { ChainedEvent, RegistryEvent } from '../registry/events.ts'
 import { toRollouts } from './rollouts.ts'
 import { toRounds } from './rounds.ts'
-import { figure, grouped, toAuditEvent } from './sentences.ts'
+import { figure, grouped, tellQuality, toAuditEvent } from './sentences.ts'
 import { tellStory } from './testing/story.ts'
 
 const story = tellStory(1_700_000_000_000)
@@ -125,6 +125,18 @@ describe('sentences', () => {
     [assigned(3, ['a', 'b', 'c', 'd', 'e', 'f']), 'note | m version 3 is sent to 6 agents.'],
   ])('%o', (event, expected) => {
     expect(tell(event)).toBe(expected)
+  })
+
+  test('what the quality checks kept out of a dataset is told, most first', () => {
+    const counts = { expected: 1_000, trainable: 900, notTrainable: 20, flagged: { gap: 30, frozen: 50 } }
+    const series = ['m-1', 'm-2', 'm-3'].map((meter) => ({ ...counts, meter, register: 'r', leftOut: false }))
+    expect(tellQuality({ ...counts, series, seriesFlagged: 7 })).toEqual([
+      '100 of 1,000 kept out (50 frozen, 30 gap, 20 not trainable), most of m-1, m-2, m-3 and 4 more',
+    ])
+    expect(tellQuality({ ...counts, trainable: 1_000, flagged: {}, series: [], seriesFlagged: 0 })).toEqual(
+      [],
+    )
+    expect(tellQuality(undefined)).toEqual([])
   })
 
   test('numbers are said as people read them', () => {
