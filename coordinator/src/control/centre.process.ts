@@ -24,6 +24,7 @@ import type { ModelDefinition } from '../lifecycle/definition.ts'
 import { createEffects, type EffectParts } from '../lifecycle/effects.ts'
 import { createJudge } from '../lifecycle/judge.ts'
 import { createLifecycle } from '../lifecycle/lifecycle.ts'
+import { createStudies } from '../lifecycle/studies.ts'
 import type { Log } from '../log.pino.ts'
 import { createHeadFile } from '../registry/head.fs.ts'
 import { openRegistry } from '../registry/registry.kysely.ts'
@@ -36,6 +37,7 @@ import type { ArtifactStore } from '../storage/artifacts.ts'
 import { openDatabase } from '../storage/database.sqlite.ts'
 import type { ReadingsReader } from '../storage/readings.ts'
 import { createStateStore } from '../storage/states.kysely.ts'
+import type { StudyState } from '../tuning/study-state.ts'
 import { createTrainer } from '../training/trainer.fork.ts'
 import { createTriggerBook } from '../triggers/trigger-book.ts'
 import { establishTrust } from '../trust/establish.fs.ts'
@@ -155,6 +157,7 @@ export const startCentre = async (
           },
           artifacts,
         ),
+        studies: createStudies(states, now),
         seal: (_type, manifest) => sealManifest(manifest, trust.release),
         rollout,
         outputFolder: layout.training,
@@ -188,6 +191,7 @@ export const startCentre = async (
       },
       openArtifact: (sha256) => openArtifact(artifacts.path, sha256),
       contextLength: signed.contextLength,
+      trialsOf: async (sha256) => readTrials(await artifacts.get(sha256)),
       health: () => ({
         broker: { url: options.brokerUrl, connected: client.connected() },
         problems: client.connected() ? [] : [`the broker ${options.brokerUrl} is not connected`],
@@ -243,3 +247,7 @@ const openArtifact = async (
     stream: () => Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>,
   }
 }
+
+/** Trials of a stored study. */
+const readTrials = (bytes: Uint8Array): number =>
+  (JSON.parse(new TextDecoder().decode(bytes)) as StudyState).trials.length

@@ -32,6 +32,8 @@ export interface ControlParts {
   readonly openArtifact: (sha256: string) => Promise<StoredArtifact | undefined>
   /** Context length of a signed version, from its manifest. */
   readonly contextLength: (envelopeSha256: string) => Promise<number | null>
+  /** Trials of a study in the artifact store. */
+  readonly trialsOf: (studySha256: string) => Promise<number>
   readonly health: () => Pick<HealthView, 'broker' | 'problems'>
   readonly now: () => number
 }
@@ -135,7 +137,17 @@ export const createControlView = (parts: ControlParts, options: ControlOptions):
       }
       return records.map((record) => toVersionView(record, surroundings))
     },
-    studies: async () => [],
+    studies: async (model) => {
+      const tuned = (await registry.versions(model)).filter(({ study }) => study !== null)
+      return Promise.all(
+        tuned.map(async ({ study, createdAt }) => ({
+          study: study as string,
+          model,
+          startedAt: createdAt,
+          trials: await parts.trialsOf(study as string),
+        })),
+      )
+    },
     forecasts: async (model, meter) => {
       const samples = fleet.samples(model, meter)
       return {

@@ -18,7 +18,8 @@ export const modelDefinitionSchema = z.object({
   horizon: z.number().int().min(1).max(limits.horizonMax),
   zone: zoneSchema.default([...utc]),
   holidays: z.array(civilDateSchema).max(2_000).default([]),
-  learner: z.enum(['ridge', 'seasonal-naive']).default('ridge'),
+  /** `auto`: learner, parameters and features are chosen by a study at every training. */
+  learner: z.enum(['ridge', 'trees', 'perceptron', 'seasonal-naive', 'auto']).default('ridge'),
   parameters: z.record(z.string(), z.unknown()).default({}),
   seed: z.number().int().default(1),
   trigger: z.object({
@@ -57,6 +58,16 @@ export const modelDefinitionSchema = z.object({
        * kWh). Above 1.25 times that its fuse would have blown.
        */
       ratedPower: z.union([z.number().positive(), z.record(z.string(), z.number().positive())]).optional(),
+    })
+    .prefault({}),
+  /** How `auto` searches. */
+  study: z
+    .object({
+      trials: z.number().int().min(1).max(1_000).default(30),
+      /** Blocks of the rolling-origin validation: more are steadier and cost as much again. */
+      folds: z.number().int().min(1).max(10).default(2),
+      /** No further trial begins after this time; the final training comes on top. */
+      secondsMax: z.number().min(1).max(86_400).default(600),
     })
     .prefault({}),
   training: z

@@ -17,6 +17,7 @@ import type { ModelDefinition } from './definition.ts'
 import { delaysOf } from './delays.ts'
 import type { Judge } from './judge.ts'
 import type { PerformEffect } from './lifecycle.ts'
+import type { Studies } from './studies.ts'
 import type { Assigning, Deploying, Freezing, Gating, Signing, Training } from './run.ts'
 
 export interface EffectParts {
@@ -25,6 +26,7 @@ export interface EffectParts {
   /** Freezes what the readings store holds now; the snapshot is in the artifact store on return. */
   readonly freeze: (definition: ModelDefinition) => Promise<Result<DatasetRecord>>
   readonly trainer: (definition: ModelDefinition) => Trainer
+  readonly studies: Studies
   readonly judge: Judge
   /** Seals with the release key. */
   readonly seal: (payloadType: string, document: Manifest) => Envelope
@@ -86,6 +88,11 @@ const train = async (
 ): Promise<readonly RegistryEvent[]> => {
   const { name: model, learner, parameters, seed } = definition
   const path = await pathOf(parts.artifacts, dataset.sha256)
+  const study =
+    learner === 'auto'
+      ? { study: { ...definition.study, ...(await parts.studies.begin(model, run)) } }
+      : undefined
+  let kept: Promise<void> = Promise.resolve()
   const outcome = await parts.trainer(definition).train(
     {
       dataset: { path, sha256: dataset.sha256 },
@@ -94,9 +101,17 @@ const train = async (
       parameters,
       seed,
       outputFolder: parts.outputFolder,
+      ...study,
     },
-    { signal, onProgress: ({ phase, fraction }) => onProgress({ fraction, detail: phase }) },
+    {
+      signal,
+      onTrial: (state) => {
+        kept = kept.then(() => parts.studies.keep(model, run, state))
+      },
+      onProgress: ({ phase, fraction }) => onProgress({ fraction, detail: phase }),
+    },
   )
+  await kept
   const artifact = await parts.artifacts.adopt(outcome.artifactPath)
   const candidate = await parts.artifacts.put(encodeJson(toCandidate(definition, outcome)))
   const { version } = await parts.registry.numbers(model)
@@ -112,7 +127,9 @@ const train = async (
       parameters: { ...outcome.parameters },
       seed,
       codeVersion: parts.codeVersion,
-      study: null,
+      // The whole study is an artifact of its own: which trials were made, and how each ended.
+      study:
+        outcome.study === undefined ? null : (await parts.artifacts.put(encodeJson(outcome.study))).sha256,
       datasetSha256: dataset.sha256,
       rows: outcome.rows.train,
       artifact,

@@ -4,6 +4,7 @@ import type { Histogram } from '@imlma/protocol/drift'
 import type { ErrorMetrics } from '@imlma/protocol/metrics'
 import type { Zone } from '@imlma/protocol/series'
 import type { TimeRange } from '../datasets/split.ts'
+import type { PastTrial, StudyState } from '../tuning/study-state.ts'
 import type { DroppedRows } from './examples.ts'
 
 export interface TrainingTask {
@@ -23,10 +24,26 @@ export interface TrainingTask {
   readonly rowsMax?: number
 }
 
+/** How learner, parameters and features are searched where the learner is `auto`. */
+export interface StudyRequest {
+  readonly trials: number
+  /** Blocks of the rolling-origin validation. */
+  readonly folds: number
+  /** No further trial begins after this time. */
+  readonly secondsMax: number
+  /** A study that was interrupted; it goes on after its last finished trial. */
+  readonly resume?: StudyState
+  /** Trials of previous studies of the same model, the latest study first. */
+  readonly past?: readonly (readonly PastTrial[])[]
+}
+
 export interface TrainingJob {
   readonly dataset: { readonly path: string; readonly sha256: string }
   readonly task: TrainingTask
+  /** A learner's name, or `auto`. */
   readonly learner: string
+  /** Needed where the learner is `auto`. */
+  readonly study?: StudyRequest
   readonly parameters: Readonly<Record<string, unknown>>
   readonly seed: number
   /** The artifact is written here, under its own SHA-256. */
@@ -37,7 +54,10 @@ export interface TrainingOutcome {
   readonly artifactPath: string
   readonly sha256: string
   readonly bytes: number
+  /** The one that was trained, also where it was chosen. */
   readonly learner: string
+  /** The whole study, where there was one. */
+  readonly study?: StudyState
   /** With everything that was chosen filled in. */
   readonly parameters: Readonly<Record<string, unknown>>
   readonly metrics: {

@@ -30,7 +30,7 @@ export interface TrainingExamples<Layout = FeatureBuilder> {
 }
 
 export interface TrainingProgress {
-  readonly phase: 'load' | 'examples' | 'train' | 'validate' | 'refit' | 'export'
+  readonly phase: 'load' | 'tune' | 'examples' | 'train' | 'validate' | 'refit' | 'export'
   /** 0 … 1 over the whole training. */
   readonly fraction: number
   /** The latest loss, where the phase has one. */

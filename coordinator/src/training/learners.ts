@@ -6,7 +6,10 @@ import { ridge } from './ridge.ts'
 import { seasonalNaive } from './seasonal-naive.ts'
 import { trees } from './trees/trees.ts'
 
-const learners = [ridge, seasonalNaive, trees, perceptron] as readonly Learner[]
+/** Those that a study chooses from; seasonal naive is what all of them are measured against. */
+export const tunableLearners = [ridge, trees, perceptron] as readonly Learner[]
+
+const learners = [...tunableLearners, seasonalNaive as Learner]
 
 /** Throws `Failure` UNKNOWN_LEARNER. */
 export const learnerNamed = (name: string): Learner => {

@@ -9,7 +9,6 @@ import { errorSumsOf, metricsOf } from '@imlma/protocol/metrics'
 import { sha256, writeDurably } from '@imlma/protocol/node'
 import { Failure } from '@imlma/protocol/result'
 import { endOf } from '@imlma/protocol/series'
-import { z } from 'zod'
 import type { SnapshotContent } from '../datasets/snapshot.ts'
 import { openSnapshot } from '../datasets/snapshot.fs.ts'
 import { splitTraining } from '../datasets/split.ts'
@@ -17,8 +16,8 @@ import { parityOf } from './parity.ts'
 import { createLearnerParts } from './parts.onnx.ts'
 import type { Examples } from './examples.ts'
 import { parityMax, type TrainingJob, type TrainingOutcome, type TrainingTask } from './job.ts'
-import type { Learner, TrainedModel, TrainingRun } from './learner.ts'
-import { learnerNamed } from './learners.ts'
+import { choose, type StudyListener } from './auto/choose.clock.ts'
+import type { TrainedModel, TrainingRun } from './learner.ts'
 import { encodeModel } from './model.protobuf.ts'
 import { prepareExamples } from './prepare.ts'
 import { defaultFeatureSpec } from './recipe.ts'
@@ -37,22 +36,20 @@ const batchRows = 1_024
  */
 export const runTrainingJob = async (
   job: TrainingJob,
-  run: Omit<TrainingRun, 'seed'>,
+  run: Omit<TrainingRun, 'seed'> & StudyListener,
 ): Promise<TrainingOutcome> => {
   const started = performance.now()
   const snapshot = await openSnapshot(job.dataset.path, job.dataset.sha256)
   run.onProgress({ phase: 'load', fraction: 0 })
-  const learner = learnerNamed(job.learner)
-  const parameters = parseParameters(learner, job)
   const content = seriesOf(snapshot, job.task)
-  const spec = job.task.features ?? recipeFor(content, job.task)
   const split = splitTraining({ start: snapshot.window.start, trainEnd: snapshot.trainEnd }, job.task)
+  const recipe = job.task.features ?? recipeFor(content, job.task)
+  const parts = await createLearnerParts()
+  const chosen = await choose(job, { content, split, recipe, parts }, run)
+  const { learner, parameters, spec } = chosen
   run.onProgress({ phase: 'examples', fraction: 0 })
   const examples = prepareExamples(content, spec, split, job.task)
-  const trained = await learner.train(await createLearnerParts(), examples, parameters, {
-    ...run,
-    seed: job.seed,
-  })
+  const trained = await learner.train(parts, examples, parameters, { ...run, seed: job.seed })
   run.onProgress({ phase: 'export', fraction: 1 })
   const artifact = await writeArtifact(
     job.outputFolder,
@@ -64,6 +61,7 @@ export const runTrainingJob = async (
   return {
     ...artifact,
     learner: learner.name,
+    ...(chosen.study === undefined ? {} : { study: chosen.study }),
     parameters: trained.parameters as Record<string, unknown>,
     metrics: {
       train: metricsOf(errorSumsOf(exported, train.targets)),
@@ -112,15 +110,6 @@ const checkParity = async (
     })
   }
   return parity
-}
-
-const parseParameters = (learner: Learner, job: TrainingJob): unknown => {
-  const parsed = learner.parametersSchema.safeParse(job.parameters)
-  if (parsed.success) return parsed.data
-  throw new Failure(
-    'BAD_PARAMETERS',
-    `${learner.name} cannot use its parameters: ${z.prettifyError(parsed.error)}`,
-  )
 }
 
 const seriesOf = (snapshot: SnapshotContent, { register, intervalMs }: TrainingTask) => {

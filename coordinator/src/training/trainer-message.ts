@@ -1,4 +1,5 @@
 /** What the training process is asked, and what it tells its parent. */
+import type { StudyState } from '../tuning/study-state.ts'
 import type { Evaluation } from './evaluate.onnx.ts'
 import type { EvaluationJob, TrainingJob, TrainingOutcome } from './job.ts'
 import type { TrainingProgress } from './learner.ts'
@@ -13,6 +14,7 @@ export type TrainerAnswer =
 
 export type TrainerMessage =
   | { readonly kind: 'progress'; readonly progress: TrainingProgress; readonly residentBytes: number }
+  | { readonly kind: 'trial'; readonly study: StudyState }
   | { readonly kind: 'answer'; readonly answer: TrainerAnswer }
   | {
       readonly kind: 'failure'

@@ -3,6 +3,7 @@
  * wrong, and ends. It also ends when its parent does.
  */
 import { Failure } from '@imlma/protocol/result'
+import type { StudyState } from '../tuning/study-state.ts'
 import { runEvaluationJob } from './evaluate-job.onnx.ts'
 import { runTrainingJob } from './run-job.onnx.ts'
 import type { TrainerAnswer, TrainerMessage, TrainerRequest } from './trainer-message.ts'
@@ -22,7 +23,8 @@ const answerTo = async (request: TrainerRequest): Promise<TrainerAnswer> => {
   const onProgress = (progress: Parameters<Parameters<typeof runTrainingJob>[1]['onProgress']>[0]): void => {
     void send({ kind: 'progress', progress, residentBytes: process.memoryUsage.rss() })
   }
-  return { kind: 'trained', outcome: await runTrainingJob(request.job, { onProgress, signal }) }
+  const onTrial = (study: StudyState): Promise<void> => send({ kind: 'trial', study })
+  return { kind: 'trained', outcome: await runTrainingJob(request.job, { onProgress, onTrial, signal }) }
 }
 
 const serve = async (request: TrainerRequest): Promise<void> => {

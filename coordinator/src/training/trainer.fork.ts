@@ -5,6 +5,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { Failure } from '@imlma/protocol/result'
+import type { StudyState } from '../tuning/study-state.ts'
 import type { Evaluation } from './evaluate.onnx.ts'
 import type { EvaluationJob, TrainingJob, TrainingOutcome } from './job.ts'
 import type { TrainingProgress } from './learner.ts'
@@ -22,6 +23,8 @@ export interface TrainerOptions {
 
 export interface TrainerRun {
   readonly onProgress?: (progress: TrainingProgress) => void
+  /** After every trial of a study: what to store, so that a killed training goes on from there. */
+  readonly onTrial?: (study: StudyState) => void
   readonly signal?: AbortSignal
 }
 
@@ -90,6 +93,9 @@ const askChild = (
         case 'progress':
           checkMemory(message.residentBytes)
           run.onProgress?.(message.progress)
+          break
+        case 'trial':
+          run.onTrial?.(message.study)
           break
         case 'answer':
           answer = message.answer
