@@ -100,7 +100,6 @@ const theirs = async ({ tf }: LoadedTensorFlow): Promise<Times> => {
     epochs,
     batchSize: batchRows,
     shuffle: true,
-    verbose: 0,
     yieldEvery: 'never',
     callbacks,
   })

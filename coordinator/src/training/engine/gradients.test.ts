@@ -1,7 +1,25 @@
 import { createRandom } from '../../tuning/random.ts'
 import { describe, expect, test } from 'vitest'
 import { createGraphBuilder, type GraphBuilder, type Value } from '../graph.ts'
-import * as arithmetic from '../operators.ts'
+import {
+  absolute,
+  add,
+  divide,
+  exponential,
+  gatherColumns,
+  gemm,
+  greater,
+  logarithm,
+  matrixProduct,
+  maximum,
+  minimum,
+  multiply,
+  negate,
+  select,
+  squareRoot,
+  subtract,
+  tanh,
+} from '../operators.ts'
 import { activate, activationNames } from './activations.ts'
 import { dropout } from './dropout.ts'
 import { differentiable, gradientsOf } from './gradients.ts'
@@ -28,55 +46,56 @@ const b = <Result>(values: readonly Result[]): Result => values[1] as Result
 const whole = (graph: GraphBuilder, ...values: number[]): Value => graph.list('int64', values)
 
 const cases: readonly Case[] = [
-  ...(['add', 'subtract', 'multiply', 'divide', 'maximum', 'minimum'] as const).flatMap((name): Case[] =>
-    [
+  ...Object.entries({ add, subtract, multiply, divide, maximum, minimum }).flatMap(
+    ([name, operator]): Case[] =>
       [
-        [3, 4],
-        [3, 4],
-      ],
-      [[3, 4], [4]],
-      [
-        [3, 1],
-        [2, 1, 4],
-      ],
-      [[], [3, 1]],
-    ].map((shapes) => ({
-      name: `${name} of ${shapes.map((shape) => `[${shape}]`).join(' and ')}`,
-      shapes,
-      low: name === 'divide' ? 0.5 : -1,
-      make: (graph, values) => arithmetic[name](graph, a(values), b(values)),
-    })),
+        [
+          [3, 4],
+          [3, 4],
+        ],
+        [[3, 4], [4]],
+        [
+          [3, 1],
+          [2, 1, 4],
+        ],
+        [[], [3, 1]],
+      ].map((shapes) => ({
+        name: `${name} of ${shapes.map((shape) => `[${shape.join()}]`).join(' and ')}`,
+        shapes,
+        low: name === 'divide' ? 0.5 : -1,
+        make: (graph, values) => operator(graph, a(values), b(values)),
+      })),
   ),
   {
     name: 'a square',
     shapes: [[3, 4]],
-    make: (graph, values) => arithmetic.multiply(graph, a(values), a(values)),
+    make: (graph, values) => multiply(graph, a(values), a(values)),
   },
-  ...(['absolute', 'negate', 'exponential', 'logarithm', 'squareRoot'] as const).map((name): Case => ({
-    name,
-    shapes: [[3, 4]],
-    low: name === 'logarithm' || name === 'squareRoot' ? 0.3 : -1,
-    make: (graph, values) => arithmetic[name](graph, a(values)),
-  })),
+  ...Object.entries({ absolute, negate, exponential, logarithm, squareRoot }).map(
+    ([name, operator]): Case => ({
+      name,
+      shapes: [[3, 4]],
+      low: name === 'logarithm' || name === 'squareRoot' ? 0.3 : -1,
+      make: (graph, values) => operator(graph, a(values)),
+    }),
+  ),
   ...activationNames.map((name): Case => ({
     name,
     single: name === 'softplus',
     shapes: [[4, 5]],
     make: (graph, values) =>
-      activate(graph, name, arithmetic.multiply(graph, a(values), graph.scalar(a(values).type, 2))),
+      activate(graph, name, multiply(graph, a(values), graph.scalar(a(values).type, 2))),
   })),
   {
     name: 'a choice by comparison',
     shapes: [[3, 4], [4]],
-    make: (graph, values) =>
-      arithmetic.select(graph, arithmetic.greater(graph, a(values), b(values)), b(values), a(values)),
+    make: (graph, values) => select(graph, greater(graph, a(values), b(values)), b(values), a(values)),
   },
   ...[false, true].flatMap((transposeA) =>
     [false, true].map((transposeB): Case => ({
       name: `Gemm${transposeA ? ', first transposed' : ''}${transposeB ? ', second transposed' : ''}`,
       shapes: [transposeA ? [4, 3] : [3, 4], transposeB ? [2, 4] : [4, 2], [2]],
-      make: (graph, values) =>
-        arithmetic.gemm(graph, values as [Value, Value, Value], { transposeA, transposeB }),
+      make: (graph, values) => gemm(graph, values as [Value, Value, Value], { transposeA, transposeB }),
     })),
   ),
   {
@@ -85,7 +104,7 @@ const cases: readonly Case[] = [
       [3, 4],
       [4, 2],
     ],
-    make: (graph, values) => arithmetic.matrixProduct(graph, a(values), b(values)),
+    make: (graph, values) => matrixProduct(graph, a(values), b(values)),
   },
   {
     name: 'a product of stacks',
@@ -93,7 +112,7 @@ const cases: readonly Case[] = [
       [5, 3, 4],
       [4, 2],
     ],
-    make: (graph, values) => arithmetic.matrixProduct(graph, a(values), b(values)),
+    make: (graph, values) => matrixProduct(graph, a(values), b(values)),
   },
   { name: 'the sum of all', shapes: [[3, 4]], make: (graph, values) => sum(graph, a(values)) },
   {
@@ -150,7 +169,7 @@ const cases: readonly Case[] = [
     shapes: [[3, 6]],
     make: (graph, values) => {
       const [first, , third] = layout.split(graph, a(values), 1, [2, 3, 1])
-      return arithmetic.multiply(graph, first as Value, third as Value)
+      return multiply(graph, first as Value, third as Value)
     },
   },
   {
@@ -161,7 +180,7 @@ const cases: readonly Case[] = [
   {
     name: 'columns picked',
     shapes: [[4, 3]],
-    make: (graph, values) => arithmetic.gatherColumns(graph, a(values), whole(graph, 1, 1)),
+    make: (graph, values) => gatherColumns(graph, a(values), whole(graph, 1, 1)),
   },
   {
     name: 'one entry picked',
@@ -245,7 +264,7 @@ const errorOf = async (one: Case): Promise<number> => {
     shape,
     Float64Array.from({ length: sizeOf(shape) }, () => 0.5 + random.uniform()),
   )
-  const loss = sum(graph, arithmetic.multiply(graph, result, weights))
+  const loss = sum(graph, multiply(graph, result, weights))
   for (const { operator } of graph.nodes) seen.add(operator)
   const gradients = gradientsOf(graph, loss, inputs)
   gradients.forEach((gradient, i) => expect(gradient.shape).toEqual(one.shapes[i]))
@@ -303,9 +322,9 @@ describe('the gradient of', () => {
     const graph = createGraphBuilder('open')
     const x = graph.input('x', 'float64', ['batch', 3])
     const w = graph.input('w', 'float64', [3, 2])
-    const columns = arithmetic.gatherColumns(graph, x, whole(graph, 0, 2))
-    const product = arithmetic.matrixProduct(graph, x, w)
-    const loss = mean(graph, arithmetic.multiply(graph, arithmetic.tanh(graph, product), columns))
+    const columns = gatherColumns(graph, x, whole(graph, 0, 2))
+    const product = matrixProduct(graph, x, w)
+    const loss = mean(graph, multiply(graph, tanh(graph, product), columns))
     const [byX, byW] = gradientsOf(graph, loss, [x, w]) as [Value, Value]
     const session = await createGraphSessions().open(graph.build([loss, byX, byW]))
     const values = Float64Array.of(0.1, 0.5, -0.3, 0.8, -0.6, 0.2)
@@ -353,6 +372,6 @@ test('shapes that do not fit are refused while a graph is built', () => {
   expect(() => layout.gather(graph, y, y, 0)).toThrow('whole numbers')
   expect(() => layout.transpose(graph, y, [0, 0])).toThrow('every axis once')
   expect(() => sum(graph, y, { axes: [2] })).toThrow('has the axes')
-  expect(() => arithmetic.matrixProduct(graph, x, y)).toThrow('inner sizes')
+  expect(() => matrixProduct(graph, x, y)).toThrow('inner sizes')
   expect(() => pinballLoss(graph, y, y, [0.5])).toThrow('per probability')
 })

@@ -29,7 +29,7 @@ export const gradientsOf = (graph: GraphBuilder, loss: Value, values: readonly V
     if (inputs.some((input) => dependent.has(input))) for (const output of outputs) dependent.add(output)
 
   const gradients = new Map<Value, Value>([[loss, graph.scalar(loss.type, 1)]])
-  for (const node of nodes.reverse()) {
+  for (const node of nodes.toReversed()) {
     const known = node.outputs.map((output) => (dependent.has(output) ? gradients.get(output) : undefined))
     if (known.every((gradient) => gradient === undefined)) continue
     const rule = rules[node.operator]

@@ -48,11 +48,13 @@ const examplesOf = (
   seed: number,
   write: (row: Float32Array, targets: Float32Array, normal: () => number) => void,
 ): Examples => {
-  const { normal } = createRandom(seed)
+  const random = createRandom(seed)
   const features = new Float32Array(rows * count)
   const targets = new Float32Array(rows * steps)
   for (let i = 0; i < rows; i++)
-    write(features.subarray(i * count, (i + 1) * count), targets.subarray(i * steps, (i + 1) * steps), normal)
+    write(features.subarray(i * count, (i + 1) * count), targets.subarray(i * steps, (i + 1) * steps), () =>
+      random.normal(),
+    )
   const dropped = { tooManyMissing: 0, covariateMissing: 0, targetMissing: 0 }
   return { rows, features, targets, series: new Uint32Array(rows), origins: new Float64Array(rows), dropped }
 }

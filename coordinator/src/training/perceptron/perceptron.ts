@@ -12,7 +12,7 @@ import type { Graph } from '../graph.ts'
 import type { FeatureLayout, Learner, LearnerParts, TrainingExamples, TrainingRun } from '../learner.ts'
 import { momentsOf } from '../moments.ts'
 import { planNormalisation, usualNormalisation } from '../normalisation.ts'
-import { ridgeOffsets } from '../trees/offset.ts'
+import { fitRidgeBase } from './base.ts'
 import { networkProblem, type Network } from './network.ts'
 import { perceptronParametersSchema, perceptronSpace, type PerceptronParameters } from './parameters.ts'
 import { perceptronGraph, type PerceptronModel } from './perceptron-graph.ts'
@@ -37,8 +37,8 @@ export const perceptron = {
     const { sessions } = parts
     const choice = parameters.normalisation ?? usualNormalisation(builder)
     const normalisation = planNormalisation(builder, choice)
-    const bases = parameters.base === 'none' ? null : await ridgeOffsets(parts, examples, choice, run)
-    const before = bases?.before.graph ?? null
+    const bases = parameters.base === 'none' ? null : await fitRidgeBase(parts, examples, choice, run)
+    const before = bases?.before ?? null
     const network: Network = {
       ...parameters,
       count: builder.count,
@@ -74,7 +74,7 @@ export const perceptron = {
 
     const epochsKept = searched.map(({ best }) => best.epoch)
     const final = parameters.refit
-      ? await refit(sessions, honest, (await bases?.refitted())?.graph ?? null, examples, {
+      ? await refit(sessions, honest, (await bases?.refitted()) ?? null, examples, {
           parameters,
           run,
           epochsKept,
