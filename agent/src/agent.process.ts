@@ -25,7 +25,7 @@ import { fullCollection, keepTidy } from './memory.process.ts'
 import { openModels } from './models.process.ts'
 import type { Backlog } from './outbox/outbox.ts'
 import { startReporting } from './reported.timer.ts'
-import type { Settings } from './settings.commander.ts'
+import type { Settings } from './settings.process.ts'
 import { openSources, openStoring, startForwarding } from './storing.process.ts'
 
 export interface RunningAgent {

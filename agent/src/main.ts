@@ -11,13 +11,24 @@ import packageFile from '../package.json' with { type: 'json' }
 import { startAgent } from './agent.process.ts'
 import { defaultConfiguration, parseConfiguration, type Configuration } from './configuration.ts'
 import { createLog } from './log.pino.ts'
-import { parseSettings } from './settings.commander.ts'
+import { parseSettings, type Settings } from './settings.process.ts'
 
 /** A stop that takes longer is ended: readings and models are safe on disk at any moment. */
 const stopMsMax = 2_500
 
 const { version } = packageFile
-const settings = parseSettings(process.argv, version)
+
+const readSettings = (): Settings => {
+  const asked = parseSettings(process.argv.slice(2), version)
+  if (!asked.ok) {
+    process.stderr.write(`error: ${asked.refusal.message}\n${asked.refusal.hint}\n`)
+    process.exit(1)
+  }
+  if (asked.value.kind === 'run') return asked.value.settings
+  process.stdout.write(`${asked.value.text}\n`)
+  process.exit(0)
+}
+const settings = readSettings()
 const log = createLog(settings.name, settings.log)
 
 const readConfiguration = async (path: string | undefined): Promise<Configuration> => {

@@ -3,7 +3,7 @@
  * a control centre in this process; then it is started again and again on the same directory, and timed from `spawn`
  * to the first answered request and to the first forecast; then it serves 1,000 meters at an accelerated clock.
  *
- *   node scripts/benchmark/agent.ts [--rounds 5] [--seconds 30] [--meters 1000]
+ *   node scripts/benchmark/agent.ts [--rounds 5] [--seconds 20] [--meters 1000]
  */
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -17,13 +17,14 @@ import { spawnAgent, startControlCentre, type SpawnedAgent } from '@imlma/agent/
 const { values: given } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '30' },
+    seconds: { type: 'string', default: '20' },
     meters: { type: 'string', default: '1000' },
   },
 })
 const rounds = Math.max(5, Number(given.rounds))
 const seconds = Number(given.seconds)
 const meters = Number(given.meters)
+const settleS = 20
 const bars = { startMsMax: 1_500, residentMBMax: 110 }
 
 const contract = tinyContract({ features: 96, horizon: 96, seasonSteps: 96 })
@@ -44,12 +45,32 @@ const request = JSON.stringify({
   inputs: [{ name: 'features', shape: [1, 96], datatype: 'FP32', data: Array.from({ length: 96 }, () => 1) }],
 })
 
-/** Memory of a process as the kernel counts it, in megabytes: all, and what is its own (not pages of files). */
-const memoryOf = async (pid: number): Promise<{ residentMB: number; ownMB: number; peakMB: number }> => {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  const of = (field: string): number => Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1_024
-  return { residentMB: of('VmRSS'), ownMB: of('RssAnon'), peakMB: of('VmHWM') }
+/**
+ * Memory of a process as the kernel counts it, in megabytes. `resident` is what the bar is about; of it `file` are pages
+ * of programs and libraries that the kernel can drop and read again, and `private` is what ends with the process; `share`
+ * counts pages that several processes have in parts (three agents on one machine share Node's).
+ */
+interface Memory {
+  readonly residentMB: number
+  readonly fileMB: number
+  readonly privateDirtyMB: number
+  readonly shareMB: number
 }
+
+const memoryOf = async (pid: number): Promise<Memory> => {
+  const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8')
+  const of = (field: string): number =>
+    Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(text)?.[1]) / 1_024
+  return {
+    residentMB: of('Rss'),
+    fileMB: of('Rss') - of('Anonymous'),
+    privateDirtyMB: of('Private_Dirty'),
+    shareMB: of('Pss'),
+  }
+}
+
+const peakOf = async (pid: number): Promise<number> =>
+  Number(/VmHWM:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1_024
 
 const folder = await mkdtemp(join(tmpdir(), 'imlma-benchmark-'))
 const centre = await startControlCentre()
@@ -107,26 +128,28 @@ const timeStart = async () => {
   return { upMs, inferMs, forecastMs }
 }
 
-const watchMemory = async () => {
-  const agent = start('--config', join(folder, 'config.json'))
+/** A steady state: the first `settleS` seconds after the start do not count. */
+const watchMemory = async (more: readonly string[]) => {
+  const agent = start(...more)
   await agent.up
-  const samples: number[] = []
-  const own: number[] = []
-  for (let second = 0; second < seconds; second++) {
+  const pid = agent.process.pid as number
+  await pause(settleS * 1_000)
+  const samples: Memory[] = []
+  while (samples.length < seconds) {
+    samples.push(await memoryOf(pid))
     await pause(1_000)
-    const memory = await memoryOf(agent.process.pid as number)
-    samples.push(memory.residentMB)
-    own.push(memory.ownMB)
   }
-  const { peakMB } = await memoryOf(agent.process.pid as number)
+  const peakMB = Math.round(await peakOf(pid))
   const status = (await (await fetch(`${await agent.up}/status`)).json()) as { forecasts: object }
   await agent.end()
-  const later = samples.slice(Math.floor(seconds / 2))
+  const of = (pick: (one: Memory) => number): number => Math.round(median(samples.map(pick)))
   return {
-    residentMB: Math.round(median(later)),
-    residentMBMax: Math.round(Math.max(...later)),
-    ownMB: Math.round(median(own.slice(Math.floor(seconds / 2)))),
-    peakMB: Math.round(peakMB),
+    residentMB: of((one) => one.residentMB),
+    residentMBMax: Math.round(Math.max(...samples.map((one) => one.residentMB))),
+    fileMB: of((one) => one.fileMB),
+    privateDirtyMB: of((one) => one.privateDirtyMB),
+    shareMB: of((one) => one.shareMB),
+    peakMB,
     forecasts: status.forecasts,
   }
 }
@@ -141,13 +164,19 @@ try {
     firstInfer: of((s) => s.inferMs),
     firstForecast: of((s) => s.forecastMs),
   }
-  const memory = await watchMemory()
+  // What the feed inside the agent costs is the difference: a gateway's readings come from outside.
+  const memory = await watchMemory(['--config', join(folder, 'config.json')])
+  const withoutFeed = await watchMemory([])
   const held = {
     start: startMs.firstForecast <= bars.startMsMax,
     memory: memory.residentMBMax <= bars.residentMBMax,
   }
   console.log(
-    JSON.stringify({ benchmark: 'agent', rounds, meters, startMs, memory, bars, held }, undefined, 2),
+    JSON.stringify(
+      { benchmark: 'agent', rounds, meters, startMs, memory, withoutFeed, bars, held },
+      undefined,
+      2,
+    ),
   )
 } finally {
   await centre.close()

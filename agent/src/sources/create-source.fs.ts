@@ -3,9 +3,7 @@
 import { accept, type Result } from '@imlma/protocol/result'
 import type { SourceConfig } from './config.ts'
 import type { InspectRefusal } from './file-plan.ts'
-import { inspectFile } from './inspect.fs.ts'
 import { createPacedSource, type PacedSourceParts } from './paced.timer.ts'
-import { createReplayFeed } from './replay.fs.ts'
 import { createSimulatedFeed } from './simulated.ts'
 import type { Source } from './source.ts'
 
@@ -17,6 +15,11 @@ export const createSource = async (
   if (config.kind === 'simulated') {
     return accept(createPacedSource({ ...parts, feed: createSimulatedFeed(config) }, config))
   }
+  // Reading CSV is loaded by the agents that do.
+  const [{ inspectFile }, { createReplayFeed }] = await Promise.all([
+    import('./inspect.fs.ts'),
+    import('./replay.fs.ts'),
+  ])
   const file = await inspectFile(config.path, config)
   if (!file.ok) return file
   return accept(createPacedSource({ ...parts, feed: createReplayFeed(file.value, config) }, config))
