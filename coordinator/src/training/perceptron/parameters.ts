@@ -25,15 +25,15 @@ export const perceptronParametersSchema = z.object({
     .refine((list) => list.every((one, i) => i === 0 || one > (list[i - 1] as number)), 'ascending')
     .default([]),
   /** The largest of its schedule. */
-  learningRate: z.number().gt(0).max(1).default(2e-3),
+  learningRate: z.number().gt(0).max(1).default(3e-3),
   schedule: z.enum(scheduleNames).default('cosine'),
   weightDecay: z.number().min(0).max(10).default(1e-2),
   /** Rows per step. */
   batchRows: z.int().min(1).max(8_192).default(256),
   /** Passes over the rows at the most; the validation part decides. */
-  epochs: z.int().min(1).max(2_000).default(40),
+  epochs: z.int().min(1).max(2_000).default(60),
   /** Epochs without a better validation loss after which it ends. */
-  patience: z.int().min(1).max(2_000).default(10),
+  patience: z.int().min(1).max(2_000).default(15),
   gradientNormMax: z.number().gt(0).default(5),
   /** Networks with different beginnings whose mean is the forecast; each costs as much as one. */
   members: z.int().min(1).max(16).default(2),
@@ -54,5 +54,6 @@ export const perceptronSpace: SearchSpace = {
   loss: { kind: 'categorical', choices: ['squared', 'huber', 'absolute'] },
   learningRate: { kind: 'float', low: 2e-4, high: 2e-2, log: true },
   weightDecay: { kind: 'float', low: 1e-4, high: 1, log: true },
+  epochs: { kind: 'integer', low: 20, high: 120, log: true },
   batchRows: { kind: 'integer', low: 32, high: 1_024, log: true },
 }

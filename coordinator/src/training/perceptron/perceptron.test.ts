@@ -93,14 +93,14 @@ const regressionExamples = (rows: number, seed: number): Examples =>
 
 const task = {
   builder: forecasting,
-  train: forecastingExamples(3_000, 1),
-  validation: forecastingExamples(800, 2),
+  train: forecastingExamples(2_000, 1),
+  validation: forecastingExamples(500, 2),
 }
 const fresh = forecastingExamples(500, 3)
 const plain = {
   builder: regression,
-  train: regressionExamples(3_000, 1),
-  validation: regressionExamples(800, 2),
+  train: regressionExamples(2_000, 1),
+  validation: regressionExamples(500, 2),
 }
 const run = { seed: 1, onProgress: () => undefined, signal: new AbortController().signal }
 const quick = { members: 1, width: 32, epochs: 25, batchRows: 64, learningRate: 5e-3 }
