@@ -4,11 +4,11 @@
  * reads too. Megabytes of resident memory, measured with 1,000 meters:
  *
  * - a young generation of 1 MB a half (10): an agent makes little garbage, and the default keeps it around;
- * - no TurboFan (6) and no Maglev (3): what an agent computes, the inference runtime computes; the baseline compiler is
- *   enough for the rest, and the pages of the optimising ones stay unread;
+ * - no TurboFan (6), no Maglev (3), no Sparkplug (2): what an agent computes, the inference runtime computes; the
+ *   interpreter is enough for the rest, and the compilers' pages and their code stay out of memory;
  * - size before speed (5 to 10): the heap grows in small steps, so garbage does not pile up between two collections;
  * - the collector callable (8): see `memory.process.ts`;
- * - one arena of malloc: threads that rarely allocate would each keep their own.
+ * - one arena of malloc, large blocks mapped alone and given back (2): the start leaves holes that nobody fills.
  *
  * Flags only take effect at the birth of a process, so this one becomes itself again with them (execve: same process
  * id, nothing beside it). Under `fork` the channel to the parent would not survive that: there the parent gives them.
