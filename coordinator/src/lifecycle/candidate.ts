@@ -27,6 +27,8 @@ export const candidateSchema = z.object({
   reference: reference.pick({ inputs: true, residuals: true }),
   trainEnd: z.number().int(),
   originStride: z.number().int().min(1),
+  /** Largest relative difference between the file and the trainer; records of before it was kept have none. */
+  parity: z.number().min(0).optional(),
 })
 export type Candidate = z.infer<typeof candidateSchema>
 
@@ -51,6 +53,7 @@ export const toCandidate = (definition: ModelDefinition, outcome: TrainingOutcom
   },
   trainEnd: outcome.trainEnd,
   originStride: outcome.originStride,
+  parity: outcome.parity,
 })
 
 const toContract = (definition: ModelDefinition, { features }: TrainingOutcome): Contract => ({

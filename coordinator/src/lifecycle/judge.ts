@@ -4,16 +4,19 @@
  * same rows stands in.
  */
 
+import { limits } from '@imlma/protocol/limits'
 import { manifestPayloadType, manifestSchema } from '@imlma/protocol/manifest'
 import { Failure } from '@imlma/protocol/result'
 import type { FeatureSpec } from '@imlma/protocol/features'
 import { envelopeSchema, openEnvelope } from '@imlma/protocol/trust'
-import type { Contest, Evaluation as Judged } from '../gate/evaluation.ts'
+import type { ArtifactFigures, Contest } from '../gate/evaluation.ts'
 import { decide } from '../gate/gate.ts'
 import type { DatasetRecord, Decision, RegistryEvent } from '../registry/events.ts'
 import type { VersionRecord } from '../registry/registry.ts'
 import type { ArtifactStore } from '../storage/artifacts.ts'
 import type { Evaluation } from '../training/evaluate.onnx.ts'
+import { parityMax } from '../training/job.ts'
+import type { ForecastErrors } from '../training/tally.ts'
 import type { Trainer } from '../training/trainer.fork.ts'
 import type { Candidate } from './candidate.ts'
 import type { ModelDefinition } from './definition.ts'
@@ -63,41 +66,67 @@ export const createJudge =
       { signal },
     )
     if (challenger === undefined) throw new Failure('NO_EVALUATION', 'the challenger was not evaluated')
-    return decide(toContest({ dataset, trained, champion }, challenger, incumbent, hashRows))
+    return decide(
+      toContest({ definition, dataset, trained, candidate, champion }, challenger, incumbent, hashRows),
+    )
   }
 
 const toContest = (
-  { dataset, trained, champion }: Pick<Case, 'dataset' | 'trained' | 'champion'>,
+  { definition, dataset, trained, candidate, champion }: Omit<Case, 'signal'>,
   challenger: Evaluation,
   incumbent: Evaluation | undefined,
   hashRows: HashRows,
 ): Contest => {
   const { version, learner } = trained
-  const toJudged = (
-    evaluation: Evaluation,
-    who: Pick<Judged, 'version' | 'learner' | 'trainEnd'>,
-  ): Judged => ({
-    ...who,
-    errors: evaluation.errors,
-    rows: evaluation.rows,
-    rowsSha256: hashRows(evaluation),
-  })
+  const { intervalMs, horizon, zone, latencyMsBudget } = definition
+  const { rowMeters, origins, actuals, seasonalNaive, persistence } = challenger
+  const own = { rowsSha256: hashRows(challenger) }
   return {
     window: dataset.evaluation,
-    challenger: toJudged(challenger, { version, learner, trainEnd: dataset.trainEnd }),
+    rows: { meters: rowMeters, origins, actuals },
+    intervalMs,
+    horizon,
+    zone,
+    baselines: { seasonalNaive: seasonalNaive.errors, persistence },
+    budget: {
+      bytesMax: limits.artifactBytesMax,
+      millisecondsPerRowMax: latencyMsBudget,
+      parityMax,
+    },
+    challenger: {
+      ...own,
+      ...errorsOf(challenger),
+      version,
+      learner,
+      trainEnd: dataset.trainEnd,
+      artifact: artifactOf(trained.artifact.bytes, challenger, candidate.parity),
+    },
     champion:
       champion === undefined || incumbent === undefined
-        ? {
-            ...toJudged(challenger, { version: null, learner: 'seasonal-naive', trainEnd: null }),
-            errors: challenger.baseline,
-          }
-        : toJudged(incumbent, {
+        ? { ...own, ...errorsOf(seasonalNaive), version: null, learner: 'seasonal-naive', trainEnd: null }
+        : {
+            ...errorsOf(incumbent),
+            rowsSha256: hashRows(incumbent),
             version: champion.version,
             learner: champion.learner,
             trainEnd: champion.dataset.trainEnd,
-          }),
+            artifact: artifactOf(champion.artifact.bytes, incumbent, undefined),
+          },
   }
 }
+
+const errorsOf = ({ errors, meters, squaredErrors, absoluteErrors }: ForecastErrors): ForecastErrors => ({
+  errors,
+  meters,
+  squaredErrors,
+  absoluteErrors,
+})
+
+const artifactOf = (
+  bytes: number,
+  { millisecondsPerRow }: Evaluation,
+  parity: number | undefined,
+): ArtifactFigures => ({ bytes, millisecondsPerRow, parity: parity ?? null })
 
 const contenderOf = async (
   artifacts: ArtifactStore,

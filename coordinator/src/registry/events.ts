@@ -22,6 +22,8 @@ export const checkSchema = z.object({
   champion: z.number().nullable(),
   challenger: z.number().nullable(),
   detail: z.string().max(500),
+  /** What the check worked out besides: statistic, p, effect, limits; null where it was no number. */
+  numbers: z.record(z.string().max(128), z.number().nullable()).optional(),
 })
 export type Check = z.infer<typeof checkSchema>
 
