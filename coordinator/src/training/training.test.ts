@@ -141,6 +141,15 @@ describe('a training', () => {
     await session.close()
   })
 
+  test('of a perceptron goes the same way and is no worse than ridge where a line is enough', async () => {
+    const wishes = { members: 1, width: 16, epochs: 5, batchRows: 128, quantiles: [0.1, 0.5, 0.9] }
+    const { outcome, evaluation } = await evaluate(jobFor('perceptron', withWeather, wishes))
+    const line = await evaluate(jobFor('ridge', withWeather))
+    expect(outcome.parity).toBeLessThan(1e-5)
+    expect(outcome.parameters['epochsKept']).toHaveLength(1)
+    expect(skillOf(evaluation.errors, line.evaluation.errors)).toBeGreaterThan(-0.02)
+  })
+
   test('is the same twice', async () => {
     const [first, second] = [
       await runTrainingJob(jobFor('ridge'), quietly),

@@ -209,6 +209,21 @@ describe('a perceptron', () => {
     )
   })
 
+  test('forecasts quantiles that do not cross even when it has learned next to nothing', async () => {
+    const wishes = { quantiles: [0.45, 0.5, 0.55], epochs: 1, learningRate: 1e-6, base: 'none', refit: false }
+    const model = await perceptron.train(parts, task, settings(wishes), run)
+    const values = (await model.quantiles?.forecast(fresh.features, fresh.rows)) as Float32Array
+    for (let i = 0; i < values.length; i++) {
+      const isLast = Math.floor(i / horizon) % 3 === 2
+      if (!isLast) expect(values[i + horizon]).toBeGreaterThanOrEqual(values[i] as number)
+    }
+  })
+
+  test('drops nothing when it serves', async () => {
+    const { graph } = await perceptron.train(parts, plain, settings({ dropout: 0.4, epochs: 1 }), run)
+    expect(graph.nodes.map(({ operator }) => operator)).not.toContain('Dropout')
+  })
+
   test('is the same twice and another with another seed', async () => {
     const bytesOf = async (seed: number) =>
       encodeModel((await perceptron.train(parts, task, settings({ epochs: 3 }), { ...run, seed })).graph)
