@@ -277,7 +277,7 @@ describe('the gate', () => {
 
   test('lags at least a day, and more where targets overlap', () => {
     const ahead = { ...clear, horizon: 24 }
-    expect(checkOf(ahead, 'diebold-mariano-squared')?.numbers?.bandwidth).toBe(36)
+    expect(checkOf(ahead, 'diebold-mariano-squared')?.numbers?.bandwidth).toBe(47)
     expect(
       checkOf({ ...clear, intervalMs: 24 * hourMs }, 'diebold-mariano-squared')?.numbers?.bandwidth,
     ).toBe(5)

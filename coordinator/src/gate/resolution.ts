@@ -15,8 +15,9 @@ const hourMs = 3_600_000
 
 /**
  * Rows whose targets overlap share errors over the horizon, and a day's weather and habits go beyond: the bandwidth is
- * a day and half the overlap, or 1.3 √n bins where that is longer, as Lazarus, Lewis, Stock and Watson (2018)
- * recommend for Newey-West tests of the right size. Blocks are a day, and longer by the overlap too.
+ * a day more than the overlap, but no more than a quarter of the bins, for a variance of fewer stretches is a guess; or
+ * 1.3 √n bins where that is longer, as Lazarus, Lewis, Stock and Watson (2018) recommend for Newey-West tests of the
+ * right size; never less than a day. Blocks are a day, and longer by the overlap too.
  */
 export const resolutionOf = (
   { intervalMs, horizon, window }: Pick<Contest, 'intervalMs' | 'horizon' | 'window'>,
@@ -25,9 +26,11 @@ export const resolutionOf = (
   const binMs = Math.max(hourMs, intervalMs)
   const overlapMs = (horizon - 1) * intervalMs
   const bins = Math.max(0, window.end - window.start - overlapMs) / binMs
+  const day = dayMs / binMs
+  const linked = Math.min(day + overlapMs / binMs, bins / 4)
   return {
     binMs,
-    bandwidth: Math.max(Math.ceil((dayMs + overlapMs / 2) / binMs), Math.ceil(1.3 * Math.sqrt(bins))),
+    bandwidth: Math.ceil(Math.max(day, linked, 1.3 * Math.sqrt(bins))),
     blockBins: Math.max(1, Math.round((blockMs + overlapMs) / binMs)),
   }
 }
