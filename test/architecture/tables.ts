@@ -96,12 +96,13 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
     training: [...upToRegistry, 'datasets', 'tuning'],
     tuning: [...upToRegistry, 'datasets', 'training'],
     gate: [...upToRegistry, 'datasets', 'training', 'tuning'],
+    backtest: ['datasets', 'training', 'tuning'],
     rollout: [...upToRegistry, 'gate', 'fleet'],
     lifecycle: everyDeciding,
     api: [...everyDeciding, 'lifecycle'],
     dashboard: [...everyDeciding, 'lifecycle', 'api'],
     control: [...everyDeciding, 'lifecycle', 'api', 'dashboard'],
-    cli: [...everyDeciding, 'lifecycle', 'api', 'dashboard'],
+    cli: [...everyDeciding, 'lifecycle', 'api', 'dashboard', 'backtest'],
   },
 }
 

@@ -5,6 +5,7 @@ import type { Envelope } from '@imlma/protocol/trust'
 import type { CommandResult } from '@imlma/protocol/wire'
 import type { ChainView } from '../api/views.ts'
 import type { ApiClient } from './client.http.ts'
+import type { BacktestReport } from '../backtest/report.ts'
 import type { Order } from '../trust/command.ts'
 import type { KeyFile } from '../trust/keys.fs.ts'
 
@@ -46,6 +47,8 @@ export interface Context {
   /** Recomputes the chain in the data directory itself. Throws `Failure` NO_REGISTRY. */
   readonly verifyLocally: (dataDir: string) => Promise<ChainView>
   readonly technician: Technician
+  /** Throws the `Failure`s of a backtest. */
+  readonly backtest: (taskPath: string, plotPath?: string) => Promise<Result<BacktestReport>>
 }
 
 /** What is done with a technician's key; each throws the `Failure`s of key files. */

@@ -3,6 +3,7 @@
 import type { Command } from './command.ts'
 import { agentsCommand } from './commands/agents.ts'
 import { auditVerifyCommand } from './commands/audit-verify.ts'
+import { backtestCommand } from './commands/backtest.ts'
 import { compareCommand } from './commands/compare.ts'
 import { keysNewCommand, keysShowCommand } from './commands/keys.ts'
 import { lineageCommand } from './commands/lineage.ts'
@@ -24,4 +25,5 @@ export const commands: readonly Command[] = [
   keysNewCommand,
   keysShowCommand,
   auditVerifyCommand,
+  backtestCommand,
 ]

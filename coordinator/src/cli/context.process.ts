@@ -12,6 +12,16 @@ export const openContext = async (sources: Sources, say: (line: string) => void)
     client: createApiClient(settings.url),
     sendCommand: async (sending) => (await import('./sender.mqtt.ts')).sendCommand(settings.broker, sending),
     verifyLocally: async (dataDir) => (await import('./audit.fs.ts')).verifyLocally(dataDir),
+    backtest: async (taskPath, plotPath) => {
+      const { IMLMA_DATA: dataFolder } = sources.environment
+      return (await import('../backtest/backtest.fs.ts')).backtest({
+        taskPath,
+        folder: sources.folder,
+        say,
+        ...(dataFolder === undefined ? {} : { dataFolder }),
+        ...(plotPath === undefined ? {} : { plotPath }),
+      })
+    },
     technician: (await import('./technician.fs.ts')).createTechnician(),
   }
 }
