@@ -6,7 +6,7 @@
 import { errorSumsOf } from '@imlma/protocol/metrics'
 import type { Contest, Evaluation } from '@imlma/coordinator/gate'
 
-export const quarterHourMs = 900_000
+const quarterHourMs = 900_000
 export const stepsPerDay = 96
 
 export interface Simulation {
