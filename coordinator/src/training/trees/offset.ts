@@ -46,7 +46,7 @@ export const ridgeOffsets = async (
     ridge.train(parts, some, ridge.parametersSchema.parse({ normalisation, ...wishes }), quietly)
 
   const before = await fit(examples, { refit: false })
-  const lambdas = [before.parameters.lambda as number]
+  const lambdas = [before.parameters.lambda]
   const honest = new Float32Array(train.rows * builder.horizon)
   for (let fold = 0; fold < folds; fold++) {
     const [from, to] = [fold, fold + 1].map((i) => Math.floor((i * train.rows) / folds)) as [number, number]
