@@ -36,8 +36,8 @@ export const productRules: Readonly<Record<string, GradientRule>> = {
 }
 
 /**
- * The sum over the rows. As a product with a row of ones it takes a tenth of the time of a ReduceSum over the first
- * axis (256 × 64: 3 instead of 30 µs).
+ * The sum over the rows. A product with a row of ones is faster than a ReduceSum over the first axis: 6 instead of
+ * 17 µs for 256 × 64, an addition included.
  */
 const biasGradient = (graph: GraphBuilder, gradient: Value, bias: Value): Value => {
   const [rows] = gradient.shape

@@ -9,9 +9,12 @@ import { encodeModel } from '../model.protobuf.ts'
 import { sessionOptions } from '../session.onnx.ts'
 import type { GraphSessions, Tensor, TensorValues } from './session.ts'
 
+/** Errors only: a graph that leaves out what it does not need is no reason for a warning. */
+const options: InferenceSession.SessionOptions = { ...sessionOptions, logSeverityLevel: 3 }
+
 export const createGraphSessions = (): GraphSessions => ({
   open: async (graph) => {
-    const session = await InferenceSession.create(encodeModel(graph), sessionOptions)
+    const session = await InferenceSession.create(encodeModel(graph), options)
     return {
       run: async (inputs) => {
         const feeds = Object.fromEntries(
