@@ -57,7 +57,7 @@ const gaussianPrior = (
 }
 
 /** The prior of the constant mean, in standard deviations of the observations. */
-export const meanVariance = 1
+const meanVariance = 1
 
 /** Negative log posterior of hyper-parameters, with its gradient; cost about n³ + axes·n². */
 export const createLoss = (observed: Observed, targets: Float64Array, priors: Priors) => {
