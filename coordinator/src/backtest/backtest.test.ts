@@ -1,0 +1,268 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { backtest } from './backtest.fs.ts'
+import { weightsOf } from './ensemble.ts'
+import { toGrid } from './grid.ts'
+import { toMaterial } from './material.ts'
+import { drawForecasts } from './plot.ts'
+import type { BacktestReport } from './report.ts'
+import { readTable } from './table.csv.ts'
+import { parseTask, type BacktestTask } from './task.ts'
+import { toTimes } from './times.ts'
+import { zoneTransitions } from '../training/zone.os.ts'
+
+const hourMs = 3_600_000
+let folder: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'imlma-backtest-test-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const write = async (name: string, text: string): Promise<string> => {
+  const path = join(folder, name)
+  await writeFile(path, text)
+  return path
+}
+const taskOf = (fields: object): BacktestTask => {
+  const parsed = parseTask(JSON.stringify(fields))
+  if (!parsed.ok) throw new Error(parsed.refusal.message)
+  return parsed.value
+}
+
+/** A daily wave that a window explains, with a little that it does not. */
+const waveCsv = (hours: number): string =>
+  [
+    'time,load,kind',
+    ...Array.from({ length: hours }, (_, i) => {
+      const load = 50 + 20 * Math.sin((2 * Math.PI * i) / 24) + 3 * Math.sin(i * i)
+      return `${new Date(i * hourMs).toISOString()},${load.toFixed(4)},${i % 2 === 0 ? 'even' : 'odd'}`
+    }),
+  ].join('\n')
+
+const waveTask = {
+  name: 'a wave',
+  data: 'wave.csv',
+  time: { column: 'time' },
+  intervalMinutes: 60,
+  targets: ['load'],
+  context: 48,
+  horizon: 6,
+  split: { by: 'share', validation: 0.2, test: 0.2 },
+  learner: 'ridge',
+  parameters: { ridge: { form: 'shared', normalisation: { level: 'last', scale: 'none' } } },
+}
+
+const run = async (task: object, plotPath?: string): Promise<BacktestReport> => {
+  const taskPath = await write('task.json', JSON.stringify(task))
+  const report = await backtest({
+    taskPath,
+    folder,
+    say: () => undefined,
+    ...(plotPath === undefined ? {} : { plotPath }),
+  })
+  if (!report.ok) throw new Error(report.refusal.message)
+  return report.value
+}
+
+describe('a table', () => {
+  test('is read with a byte-order mark, empty fields and words', async () => {
+    const table = await readTable(await write('a.csv', '\uFEFFload,kind\r\n1.5,b\r\n,a\r\n2,b\r\n'))
+    expect(table.rows).toBe(3)
+    expect([...table.numbers('load').values]).toEqual([1.5, Number.NaN, 2])
+    expect(table.expanded('kind').map(({ name, values }) => [name, [...values]])).toEqual([
+      ['kind = a', [0, 1, 0]],
+      ['kind = b', [1, 0, 1]],
+    ])
+  })
+
+  test('says the line and the column of what is no number', async () => {
+    const table = await readTable(await write('b.csv', 'load\n1\nx\n'))
+    expect(() => table.numbers('load')).toThrow('line 3, column load: "x" is no number')
+    expect(() => table.numbers('lod')).toThrow('no column lod')
+  })
+
+  test.each([
+    ['a line of another length', 'a,b\n1\n', 'BAD_CSV'],
+    ['nothing but a head', 'a,b\n', 'BAD_CSV'],
+  ])('with %s fails', async (_, text, code) => {
+    await expect(readTable(await write('c.csv', text))).rejects.toMatchObject({ code })
+  })
+
+  test('that is not there fails with its path', async () => {
+    await expect(readTable(join(folder, 'none.csv'))).rejects.toMatchObject({ code: 'NO_DATA' })
+  })
+})
+
+describe('times', () => {
+  test('are read in the formats of files, without a zone as UTC', () => {
+    const read = (word: string, format: Parameters<typeof toTimes>[1]) => toTimes([word], format)[0]
+    const expected = Date.UTC(2018, 0, 2, 0, 15)
+    expect(read('02/01/2018 00:15', 'DD/MM/YYYY HH:mm')).toBe(expected)
+    expect(read('01/02/2018 00:15', 'MM/DD/YYYY HH:mm')).toBe(expected)
+    expect(read('2018-01-02 00:15:00', 'iso')).toBe(expected)
+    expect(read('2018-01-02T01:15:00+01:00', 'iso')).toBe(expected)
+    expect(read(String(expected / 1_000), 'epoch-seconds')).toBe(expected)
+  })
+
+  test.each(['31/02/2018 00:00', '2018-01-02', '', '1/13/2018 00:00'])('refuse %j', (word) => {
+    expect(() => toTimes([word], 'DD/MM/YYYY HH:mm')).toThrow('line 2')
+  })
+})
+
+describe('a grid', () => {
+  const times = Float64Array.of(0, 0.5, 1, 1.5, 3).map((hour) => hour * hourMs)
+
+  test('averages finer rows into bins closed on the left, labelled right', () => {
+    const grid = toGrid(times, { intervalMs: hourMs, label: 'right' })
+    expect(grid.start).toBe(hourMs)
+    expect([...grid.place(Float64Array.of(1, 3, 5, Number.NaN, 9))]).toEqual([2, 5, Number.NaN, 9])
+  })
+
+  test('refuses rows between intervals, and the same time twice', () => {
+    expect(() => toGrid(times, { intervalMs: hourMs, label: 'none' })).toThrow('line 3')
+    expect(() => toGrid(Float64Array.of(0, 0), { intervalMs: hourMs, label: 'none' })).toThrow('twice')
+  })
+})
+
+describe('the material', () => {
+  test('is standardised by its training rows alone', async () => {
+    const table = await readTable(await write('wave.csv', waveCsv(400)))
+    const task = taskOf({
+      ...waveTask,
+      scaling: 'standard',
+      split: { by: 'rows', train: 240, validation: 80, test: 80 },
+    })
+    const { content, split, test: judged } = toMaterial(task, table, { zoneTransitions })
+    const train = [...(content.series[0]?.values.subarray(0, 240) ?? [])]
+    const mean = train.reduce((sum, value) => sum + value, 0) / 240
+    expect(mean).toBeCloseTo(0, 5)
+    expect(Math.sqrt(train.reduce((sum, value) => sum + value ** 2, 0) / 240)).toBeCloseTo(1, 5)
+    expect(split.train.end).toBe((240 - 6) * hourMs)
+    expect(judged).toEqual({ start: 320 * hourMs, end: 400 * hourMs })
+  })
+
+  test('refuses a split that the data cannot hold', async () => {
+    const table = await readTable(await write('short.csv', waveCsv(100)))
+    const task = taskOf({ ...waveTask, split: { by: 'rows', train: 80, validation: 20, test: 80 } })
+    expect(() => toMaterial(task, table, { zoneTransitions })).toThrow('do not fit')
+  })
+})
+
+describe('an average', () => {
+  test('is made where errors cancel, and not where one model is as good', () => {
+    const up = Float32Array.of(1, 1, 1, 1)
+    expect(weightsOf([up, Float32Array.of(-1, -1, -1, -1)], 'mse')).toMatchObject({
+      weights: [0.5, 0.5],
+      loss: 0,
+    })
+    expect(weightsOf([up, Float32Array.of(2, 2, 2, 2)], 'mae').weights).toEqual([1, 0])
+  })
+})
+
+test('a drawing leaves a gap where a number is missing, and escapes its title', () => {
+  const steps = [1, 2, Number.NaN, 3].map((actual, i) => ({ time: i * hourMs, forecast: 2, actual }))
+  const drawing = drawForecasts('a < b', steps)
+  expect(drawing).toContain('a &lt; b')
+  expect(drawing.match(/d="(M[^"]*M[^"]*)"/g)).toHaveLength(1)
+})
+
+describe('a backtest', () => {
+  beforeAll(() => write('wave.csv', waveCsv(900)))
+
+  test('judges the chosen model on the test part, and draws it', async () => {
+    const report = await run({ ...waveTask, context: [4, 48] }, 'plot.svg')
+    expect(report).toMatchObject({
+      name: 'a wave',
+      learner: 'ridge',
+      features: 'context 48',
+      trials: 2,
+      rows: 175,
+    })
+    for (const figure of ['mse', 'mae', 'rmse', 'r2', 'skill'] as const) {
+      expect(report.metrics[figure]).toBeTypeOf('number')
+    }
+    expect(report.metrics.rmse).toBeCloseTo(Math.sqrt(report.metrics.mse ?? 0), 12)
+    expect(report.metrics.r2).toBeGreaterThan(0.9)
+    expect(report.baselines.persistence.skill).toBeGreaterThan(0.5)
+    const drawing = await readFile(join(folder, 'plot.svg'), 'utf8')
+    expect(drawing).toMatch(/^<svg [^]*<\/svg>\n$/)
+    expect(drawing).toContain('a wave')
+  })
+
+  test('says the same twice', async () => {
+    const [{ seconds: _, ...first }, { seconds: __, ...second }] = [await run(waveTask), await run(waveTask)]
+    expect(first).toEqual(second)
+  })
+
+  test('by a study chooses between learners', async () => {
+    const report = await run({
+      ...waveTask,
+      learner: 'auto',
+      learners: ['ridge', 'seasonal-naive'],
+      trials: 3,
+      stride: 3,
+    })
+    expect(report).toMatchObject({ learner: 'ridge', trials: 3 })
+  })
+
+  test('of a regression learns from the other columns, words among them', async () => {
+    const rows = Array.from({ length: 600 }, (_, i) => {
+      const kind = ['a', 'b', 'c'][(i * 7) % 3] as string
+      return `${(i * 37) % 101},${kind},${((i * 37) % 101) * 2 + (kind === 'b' ? 50 : 0)}`
+    })
+    await write('plant.csv', ['current,kind,energy', ...rows].join('\n'))
+    const report = await run({
+      name: 'plant',
+      kind: 'regression',
+      data: 'plant.csv',
+      targets: ['energy'],
+      covariates: [{ column: 'current' }, { column: 'kind' }],
+      split: { by: 'share', validation: 0.2, test: 0.2 },
+      learner: 'trees',
+      parameters: { trees: { rounds: 60, learningRate: 0.2 } },
+    })
+    expect(report.rows).toBe(120)
+    expect(report.metrics.r2).toBeGreaterThan(0.98)
+  })
+
+  test.each([
+    ['an unknown learner', { learner: 'oracle' }, 'UNKNOWN_LEARNER'],
+    [
+      'parameters that the learner does not take',
+      { parameters: { ridge: { lambdas: [-1] } } },
+      'BAD_PARAMETERS',
+    ],
+    ['data that is nowhere', { data: 'nowhere.csv' }, 'NO_DATA'],
+    [
+      'a calendar part that nobody knows',
+      { features: [{ name: 'a', calendar: [{ kind: 'moon' }] }] },
+      'BAD_TASK',
+    ],
+    [
+      'too little to train on',
+      { split: { by: 'rows', train: 60, validation: 20, test: 20 } },
+      'TOO_FEW_ROWS',
+    ],
+  ])('with %s fails by its code', async (_, fields, code) => {
+    await expect(run({ ...waveTask, ...fields })).rejects.toMatchObject({ code })
+  })
+})
+
+const shared = process.env['IMLMA_DATA'] ?? join(import.meta.dirname, '../../../../shared/data')
+const absent = existsSync(join(shared, 'ETTh1.csv'))
+  ? ''
+  : ' (skipped: set IMLMA_DATA to the folder with ETTh1.csv)'
+
+test.skipIf(absent !== '')(
+  `the oil temperature of ETTh1, 24 hours ahead, holds its bar${absent}`,
+  async () => {
+    const taskPath = join(import.meta.dirname, '../../tasks/ett-h1-ot-24.json')
+    const report = await backtest({ taskPath, folder, dataFolder: shared, say: () => undefined })
+    expect(report).toMatchObject({ ok: true, value: { rows: 2_857 } })
+    expect(report.ok && report.value.metrics.mse).toBeLessThanOrEqual(0.026)
+  },
+)
