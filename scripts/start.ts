@@ -110,7 +110,9 @@ const run = async (options: StartOptions): Promise<void> => {
     )
 
     const agents = scenario.sources.length
-    const end = await Promise.race([asked.then(() => 'asked' as const), awaitEnd(url, agents, options)])
+    const waiting = new AbortController()
+    void asked.then(() => waiting.abort())
+    const end = await awaitEnd(url, agents, options, waiting.signal)
     narrator.stop()
     if (end === 'asked') return
     const summary = await summarise(url)

@@ -13,6 +13,8 @@ export interface StartOptions {
   readonly historyDays?: number
   readonly volume?: number
   readonly retrainAfter?: number
+  readonly learner: string
+  readonly trials?: number
   readonly meters: number
   readonly agents: number
   readonly seed: number
@@ -37,6 +39,12 @@ export const parseOptions = (argv: readonly string[]): StartOptions =>
     .option('--history-days <days>', 'days of history that are there at the start', toPositive)
     .option('--volume <readings>', 'new readings that start a training', toCount)
     .option('--retrain-after <seconds>', 'real time that starts a training, whatever the readings', toCount)
+    .addOption(
+      new Option('--learner <name>', 'auto: learner and parameters are searched at every training')
+        .choices(['ridge', 'trees', 'perceptron', 'seasonal-naive', 'auto'])
+        .default('ridge'),
+    )
+    .option('--trials <number>', 'trials of a search (auto)', toCount)
     .option('--meters <number>', 'simulated meters', toCount, 60)
     .option('--agents <number>', 'agents (as many as series, where there are fewer)', toCount, 3)
     .option('--seed <number>', 'seed of the simulated meters', toCount, 1)

@@ -1,5 +1,7 @@
 /** When a run with `--rounds` or `--until` is over, and what it says at the end. */
 
+import { once } from 'node:events'
+import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from '@imlma/protocol/result'
 import type { StartOptions } from './options.ts'
 
@@ -43,12 +45,23 @@ const ask = async <View>(url: string, path: string): Promise<View> => {
   return (await response.json()) as View
 }
 
-/** Resolves when what was asked for has happened and every agent has reached its final state. */
-export const awaitEnd = async (url: string, agents: number, options: StartOptions): Promise<'reached'> => {
-  if (options.rounds === undefined && options.until === undefined) return new Promise(() => undefined)
+/**
+ * Resolves when what was asked for has happened and every agent has reached its final state, or when `signal` ends the
+ * waiting.
+ */
+export const awaitEnd = async (
+  url: string,
+  agents: number,
+  options: StartOptions,
+  signal: AbortSignal,
+): Promise<'reached' | 'asked'> => {
+  if (options.rounds === undefined && options.until === undefined) {
+    await once(signal, 'abort')
+    return 'asked'
+  }
   let progressAt = performance.now()
   let known = -1
-  for (;;) {
+  while (!signal.aborted) {
     const rounds = await ask<Round[]>(url, 'triggers?limit=500').catch(() => [])
     const completed = rounds.filter(({ state }) => state === 'completed')
     if (rounds.length !== known) progressAt = performance.now()
@@ -57,7 +70,7 @@ export const awaitEnd = async (url: string, agents: number, options: StartOption
       options.rounds === undefined
         ? completed.some(({ verdict }) => verdict === 'promote')
         : completed.length > options.rounds
-    if (isEnough && (await areSettled(url, agents))) return 'reached'
+    if (isEnough && (await areSettled(url, agents).catch(() => false))) return 'reached'
     if (performance.now() - progressAt > silenceMsMax) {
       throw new Failure(
         'NO_MORE_ROUNDS',
@@ -67,8 +80,9 @@ export const awaitEnd = async (url: string, agents: number, options: StartOption
         },
       )
     }
-    await new Promise((resolve) => setTimeout(resolve, lookEveryMs))
+    await pause(lookEveryMs, undefined, { signal }).catch(() => undefined)
   }
+  return 'asked'
 }
 
 /** Every agent is there, idle, and serves the champion unless somebody pinned it. */
@@ -81,7 +95,9 @@ const areSettled = async (url: string, agents: number): Promise<boolean> => {
   return views.every(({ models: served }) =>
     models.every(({ model, champion }) => {
       const one = served.find((candidate) => candidate.model === model)
-      return one?.phase === 'idle' && (one.pinned || one.version === (champion?.version ?? null))
+      // Before the first champion there is nothing to serve, and nothing to wait for.
+      if (champion === null) return one === undefined || one.phase === 'idle'
+      return one?.phase === 'idle' && (one.pinned || one.version === champion.version)
     }),
   )
 }

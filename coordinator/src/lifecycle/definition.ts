@@ -74,6 +74,8 @@ export const modelDefinitionSchema = z.object({
     .object({
       secondsMax: z.number().min(1).max(86_400).default(900),
       memoryMbMax: z.number().min(256).max(65_536).default(4_096),
+      /** Examples (meter × origin) that are learned from; where there are more, an even share of them is taken. */
+      rowsMax: z.number().int().min(100).max(1_000_000).default(40_000),
     })
     .prefault({}),
   /** p99 of one forecast run on a gateway; a slower version does not pass warming. */

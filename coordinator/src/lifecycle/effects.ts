@@ -96,7 +96,7 @@ const train = async (
   const outcome = await parts.trainer(definition).train(
     {
       dataset: { path, sha256: dataset.sha256 },
-      task: definition,
+      task: { ...definition, rowsMax: definition.training.rowsMax },
       learner,
       parameters,
       seed,
