@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { backtest } from './backtest.fs.ts'
-import { weightsOf } from './ensemble.ts'
+import { averageGraph, weightsOf } from './ensemble.ts'
 import { toGrid } from './grid.ts'
 import { toMaterial } from './material.ts'
 import { drawForecasts } from './plot.ts'
@@ -12,6 +12,9 @@ import type { BacktestReport } from './report.ts'
 import { readTable } from './table.csv.ts'
 import { parseTask, type BacktestTask } from './task.ts'
 import { toTimes } from './times.ts'
+import { createGraphSessions } from '../training/engine/session.onnx.ts'
+import { createGraphBuilder } from '../training/graph.ts'
+import { gemm } from '../training/operators.ts'
 import { zoneTransitions } from '../training/zone.os.ts'
 
 const hourMs = 3_600_000
@@ -153,6 +156,28 @@ describe('the material', () => {
 })
 
 describe('an average', () => {
+  test('hands each model the columns that it knows, by name', async () => {
+    const linear = (weights: readonly number[]) => {
+      const graph = createGraphBuilder('linear')
+      const features = graph.input('features', 'float32', ['batch', weights.length])
+      const weight = graph.constant('weights', 'float32', [weights.length, 1], weights)
+      return graph.build([gemm(graph, [features, weight], { name: 'forecast' })])
+    }
+    const graph = averageGraph(
+      [
+        { graph: linear([1, 10, 100]), weight: 0.25, columns: ['a', 'b', 'c'] },
+        { graph: linear([1, 10]), weight: 0.75, columns: ['c', 'a'] },
+      ],
+      ['a', 'b', 'c'],
+    )
+    const session = await createGraphSessions().open(graph)
+    const { forecast } = await session.run({
+      features: { shape: [1, 3], values: Float32Array.of(1, 2, 3) },
+    })
+    await session.close()
+    expect([...(forecast as Float32Array)]).toEqual([0.25 * 321 + 0.75 * 13])
+  })
+
   test('is made where errors cancel, and not where one model is as good', () => {
     const up = Float32Array.of(1, 1, 1, 1)
     expect(weightsOf([up, Float32Array.of(-1, -1, -1, -1)], 'mse')).toMatchObject({

@@ -28,6 +28,7 @@ export interface ChooseParts {
 
 export interface Member {
   readonly learner: string
+  readonly features: string
   readonly weight: number
   readonly parameters: unknown
   readonly validation: number
@@ -161,6 +162,8 @@ const finalistsOf = (
 interface Trained extends Candidate {
   readonly used: unknown
   readonly graph: Graph
+  /** What the graph is told, by name. */
+  readonly columns: readonly string[]
   readonly residuals: Float32Array
   readonly loss: number
 }
@@ -191,47 +194,66 @@ const train = async (
   })
   const loss = metricsOf(trained.validation)[task.metric] ?? Infinity
   say(`${learner.name} on ${features}: validation ${task.metric} ${loss.toPrecision(5)}`)
-  return { ...candidate, used: trained.parameters, graph: trained.graph, residuals: trained.residuals, loss }
+  return {
+    ...candidate,
+    used: trained.parameters,
+    graph: trained.graph,
+    columns: examples.builder.names,
+    residuals: trained.residuals,
+    loss,
+  }
 }
 
 /** The lowest loss first. */
 const best = (trained: readonly Trained[]): readonly Trained[] => trained.toSorted((a, b) => a.loss - b.loss)
 
+/**
+ * Of the ranked models the first, or an average. Members may look at fewer columns than the average's features hold:
+ * each picks its own by name.
+ */
 const toChosen = (
-  task: BacktestTask,
+  { average, metric }: BacktestTask,
   ranked: readonly Trained[],
   specs: Readonly<Record<string, FeatureSpec>>,
   trials: number,
 ): Chosen => {
   const winner = ranked[0] as Trained
-  // Only models of the same row on the same actuals can be averaged.
-  const alike = ranked.filter(
-    ({ features, residuals }) => features === winner.features && residuals.length === winner.residuals.length,
-  )
-  const { weights, loss } = task.average
+  const widest = ranked
+    .filter((one) => holds(one, winner))
+    .reduce((a, b) => (b.columns.length > a.columns.length ? b : a), winner)
+  // Errors cancel only on the same actuals.
+  const alike = ranked.filter((one) => holds(widest, one) && one.residuals.length === winner.residuals.length)
+  const { weights, loss } = average
     ? weightsOf(
         alike.map(({ residuals }) => residuals),
-        task.metric,
+        metric,
       )
     : { weights: [1], loss: winner.loss }
   const members = alike
     .flatMap((one, i) => ((weights[i] ?? 0) > 0 ? [{ ...one, weight: weights[i] as number }] : []))
     .toSorted((a, b) => b.weight - a.weight)
-  const spec = specs[winner.features] as FeatureSpec
-  const count = winner.graph.inputs[0]?.shape[1] as number
+  const isSingle = members.length === 1
+  const host = isSingle ? winner : widest
   return {
-    features: winner.features,
-    spec,
-    graph: members.length === 1 ? (members[0] as Trained).graph : averageGraph(members, count),
-    members: members.map(({ learner, weight, used, loss: validation }) => ({
+    features: host.features,
+    spec: specs[host.features] as FeatureSpec,
+    graph: isSingle ? winner.graph : averageGraph(members, host.columns),
+    members: members.map(({ learner, features, weight, used, loss: validation }) => ({
       learner: learner.name,
+      features,
       weight,
       parameters: used,
       validation,
     })),
-    validation: members.length === 1 ? winner.loss : loss,
+    validation: isSingle ? winner.loss : loss,
     trials,
   }
+}
+
+const holds = (host: Trained, guest: Trained): boolean => {
+  if (host.features === guest.features) return true
+  const columns = new Set(host.columns)
+  return guest.columns.every((column) => columns.has(column))
 }
 
 /** The examples of the latest feature spec, one set a fold: trials mostly differ in anything but the features. */

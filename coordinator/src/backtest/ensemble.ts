@@ -1,7 +1,7 @@
 /** The average of the best few models as one graph, and how much each of them weighs in it. */
 import { createGraphBuilder, type Graph, type Value } from '../training/graph.ts'
 import { inlineGraph } from '../training/inline-graph.ts'
-import { add, multiply } from '../training/operators.ts'
+import { add, gatherColumns, multiply } from '../training/operators.ts'
 
 /** Picks of the greedy selection; each is so much of the average. */
 const picksMax = 6
@@ -41,16 +41,26 @@ const lossOf = (sums: Float64Array, count: number, metric: 'mse' | 'mae'): numbe
   return total / sums.length
 }
 
-/** `features` [batch, count] → `forecast`: the weighted sum of what the graphs say. */
-export const averageGraph = (
-  members: readonly { readonly graph: Graph; readonly weight: number }[],
-  count: number,
-): Graph => {
+export interface AverageMember {
+  readonly graph: Graph
+  readonly weight: number
+  /** Of the average's columns those that it looks at, in its own order. */
+  readonly columns: readonly string[]
+}
+
+/** `features` [batch, columns] → `forecast`: the weighted sum of what the graphs say. */
+export const averageGraph = (members: readonly AverageMember[], columns: readonly string[]): Graph => {
   const graph = createGraphBuilder('average')
-  const features = graph.input('features', 'float32', ['batch', count])
-  const parts = members.map(({ graph: inner, weight }, i) => {
-    const forecast = inlineGraph(graph, inner, `model_${i}/`, [features])[0] as Value
-    return multiply(graph, forecast, graph.scalar('float32', weight))
+  const features = graph.input('features', 'float32', ['batch', columns.length])
+  const places = new Map(columns.map((column, i) => [column, i]))
+  const parts = members.map(({ graph: inner, weight, columns: own }, i) => {
+    const indices = own.map((column) => places.get(column) as number)
+    const isWhole = indices.length === columns.length && indices.every((index, place) => index === place)
+    const seen = isWhole
+      ? features
+      : gatherColumns(graph, features, graph.constant(`columns_${i}`, 'int64', [indices.length], indices))
+    const forecast = inlineGraph(graph, inner, `model_${i}/`, [seen])[0] as Value
+    return multiply(graph, forecast, graph.constant(`weight_${i}`, 'float32', [], [weight]))
   })
   const [first, ...others] = parts as [Value, ...Value[]]
   const forecast = others.reduce(
