@@ -13,7 +13,7 @@ export interface StartOptions {
   readonly historyDays?: number
   readonly volume?: number
   readonly retrainAfter?: number
-  readonly learner: string
+  readonly learner?: string
   readonly trials?: number
   readonly meters: number
   readonly agents: number
@@ -40,9 +40,10 @@ export const parseOptions = (argv: readonly string[]): StartOptions =>
     .option('--volume <readings>', 'new readings that start a training', toCount)
     .option('--retrain-after <seconds>', 'real time that starts a training, whatever the readings', toCount)
     .addOption(
-      new Option('--learner <name>', 'auto: learner and parameters are searched at every training')
-        .choices(['ridge', 'trees', 'perceptron', 'seasonal-naive', 'auto'])
-        .default('ridge'),
+      new Option(
+        '--learner <name>',
+        'auto: searched at every training (default: ridge, or perceptron with --data)',
+      ).choices(['ridge', 'trees', 'perceptron', 'seasonal-naive', 'auto']),
     )
     .option('--trials <number>', 'trials of a search (auto)', toCount)
     .option('--meters <number>', 'simulated meters', toCount, 60)

@@ -54,6 +54,7 @@ export const simulatedScenario = (options: StartOptions): Scenario => {
       intervalMs: quarterHourMs,
       volume: Math.round(7 * perDay),
       readingsMin: Math.round(historyDays * perDay),
+      learner: 'ridge',
       // Two weeks of days are what the gate needs to be sure of an improvement.
       evaluationMs: Math.min(14, Math.floor(historyDays / 3)) * dayMs,
       windowMsMax: 70 * dayMs,
@@ -95,7 +96,9 @@ export const fileScenario = (options: StartOptions, path: string, shape: FileSha
       register: 'value',
       intervalMs,
       volume: Math.max(1, Math.round(roundDays * perDay)),
-      readingsMin: Math.round(historyDays * perDay * 0.8),
+      readingsMin: Math.round(historyDays * perDay * 0.95),
+      // Real series have more shape than a line holds; simulated ones do not need it.
+      learner: 'perceptron',
       evaluationMs: Math.min(28, Math.max(7, Math.floor(historyDays / 5))) * dayMs,
       windowMsMax: 800 * dayMs,
     }),
@@ -120,6 +123,7 @@ interface Series {
   readonly intervalMs: number
   readonly volume: number
   readonly readingsMin: number
+  readonly learner: string
   readonly evaluationMs: number
   readonly windowMsMax: number
 }
@@ -138,7 +142,7 @@ const toModel = (options: StartOptions, series: Series): Readonly<Record<string,
     readingsMin: series.readingsMin,
     coolDownMs: 2_000,
   },
-  learner: options.learner,
+  learner: options.learner ?? series.learner,
   ...(options.trials === undefined ? {} : { study: { trials: options.trials } }),
   // A round is to take seconds: the default would learn from three times as much.
   training: { rowsMax: 12_000 },

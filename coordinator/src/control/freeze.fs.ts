@@ -31,7 +31,8 @@ export const createFreeze =
         covariates: [],
         windowMsMax: data.windowMsMax,
         evaluationMs: data.evaluationMs,
-        readingsMin: trigger.readingsMin,
+        // The trigger counts what arrived; of that, the share that is fit for training must be complete enough.
+        readingsMin: Math.ceil(trigger.readingsMin * data.completenessMin),
         completenessMin: data.completenessMin,
         quality: definition.quality,
         unit: definition.unit,
