@@ -218,6 +218,11 @@ describe('a backtest', () => {
     expect(drawing).toContain('a wave')
   })
 
+  test('asks for nothing that a learner can find out itself', async () => {
+    const report = await run({ ...waveTask, parameters: {} })
+    expect(report.metrics.r2).toBeGreaterThan(0.9)
+  })
+
   test('says the same twice', async () => {
     const [{ seconds: _, ...first }, { seconds: __, ...second }] = [await run(waveTask), await run(waveTask)]
     expect(first).toEqual(second)
@@ -240,13 +245,18 @@ describe('a backtest', () => {
       return `${(i * 37) % 101},${kind},${((i * 37) % 101) * 2 + (kind === 'b' ? 50 : 0)}`
     })
     await write('plant.csv', ['current,kind,energy', ...rows].join('\n'))
-    const report = await run({
+    const plant = {
       name: 'plant',
       kind: 'regression',
       data: 'plant.csv',
       targets: ['energy'],
       covariates: [{ column: 'current' }, { column: 'kind' }],
       split: { by: 'share', validation: 0.2, test: 0.2 },
+    }
+    const linear = await run({ ...plant, learner: 'ridge' })
+    expect(linear.metrics.r2).toBeGreaterThan(0.999)
+    const report = await run({
+      ...plant,
       learner: 'trees',
       parameters: { trees: { rounds: 60, learningRate: 0.2 } },
     })

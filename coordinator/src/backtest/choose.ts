@@ -13,6 +13,7 @@ import type { Graph } from '../training/graph.ts'
 import type { Learner, LearnerParts, TrainingExamples } from '../training/learner.ts'
 import { learnerNamed, tunableLearners } from '../training/learners.ts'
 import { prepareExamples } from '../training/prepare.ts'
+import { ridge } from '../training/ridge.ts'
 import { averageGraph, weightsOf } from './ensemble.ts'
 import type { Material } from './material.ts'
 import { progressBar } from './progress.ts'
@@ -63,7 +64,7 @@ export const choose = async (
 ): Promise<Chosen> => {
   const names = Object.keys(specs)
   if (task.learner !== 'auto') {
-    const learner = withFixed(learnerNamed(task.learner), task.parameters[task.learner])
+    const learner = asTaskSays(learnerNamed(task.learner), task)
     const trained = []
     for (const features of names) {
       trained.push(await train(task, material, specs, { learner, parameters: {}, features }, using))
@@ -71,7 +72,7 @@ export const choose = async (
     return toChosen(task, best(trained), specs, names.length)
   }
   const learners = (task.learners?.map(learnerNamed) ?? tunableLearners).map((learner) =>
-    withFixed(learner, task.parameters[learner.name]),
+    asTaskSays(learner, task),
   )
   const study = await search(task, material, specs, learners, using)
   const trained = []
@@ -82,7 +83,16 @@ export const choose = async (
 }
 
 /** What the task sets is the learner's default, and no trial changes it. */
-const withFixed = (learner: Learner, fixed: Readonly<Record<string, unknown>> = {}): Learner => ({
+const asTaskSays = (learner: Learner, task: BacktestTask): Learner =>
+  withFixed(learner, { ...usualFor(learner, task), ...task.parameters[learner.name] })
+
+/** Ridge normalises by a mean and a deviation; where the features hold none, by the last value or not at all. */
+const usualFor = ({ name }: Learner, { kind, features }: BacktestTask): Readonly<Record<string, unknown>> => {
+  if (name !== ridge.name || features?.every(({ statistics }) => statistics.length > 0) === true) return {}
+  return { normalisation: { level: kind === 'regression' ? 'none' : 'last', scale: 'none' } }
+}
+
+const withFixed = (learner: Learner, fixed: Readonly<Record<string, unknown>>): Learner => ({
   ...learner,
   parametersSchema: z.looseObject({}).transform((given, context) => {
     const parsed = learner.parametersSchema.safeParse({ ...given, ...fixed })
