@@ -166,15 +166,21 @@ describe('a backtest', () => {
     expect(first).toEqual(second)
   })
 
-  test('by a study chooses between learners', async () => {
-    const report = await run({
+  test('by a study chooses between learners, and the same ones twice', async () => {
+    const task = {
       ...waveTask,
       learner: 'auto',
-      learners: ['ridge', 'seasonal-naive'],
-      trials: 3,
+      learners: ['ridge', 'trees', 'seasonal-naive'],
+      trials: 5,
       stride: 3,
-    })
-    expect(report).toMatchObject({ learner: 'ridge', trials: 3 })
+    }
+    const fixed = { ...task.parameters, trees: { rounds: 5 } }
+    const [{ seconds: _, ...first }, { seconds: __, ...second }] = [
+      await run({ ...task, parameters: fixed }),
+      await run({ ...task, parameters: fixed }),
+    ]
+    expect(first).toEqual(second)
+    expect(first).toMatchObject({ learner: expect.stringMatching(/^(ridge|trees|average)$/), trials: 5 })
   })
 
   test('of a regression learns from the other columns, words among them', async () => {

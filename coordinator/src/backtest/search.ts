@@ -46,7 +46,7 @@ export const search = async (
           rowsMax: task.rowsMax,
         }),
       ),
-      seconds,
+      seconds: task.costAware ? seconds : untilOver(seconds, task.secondsMax),
       onTrial: (state, done) => {
         const values = state.trials.flatMap(({ outcome }) =>
           outcome?.kind === 'done' ? [outcome.value] : [],
@@ -69,6 +69,12 @@ export const search = async (
       metric: task.metric,
     },
   )
+}
+
+/** A clock that stands still until the time is over: no trial has taken any. */
+const untilOver = (seconds: () => number, secondsMax: number): (() => number) => {
+  const startedAt = seconds()
+  return () => (seconds() - startedAt < secondsMax ? 0 : secondsMax)
 }
 
 /** The study's best, and beside it the best of every learner and the next best, all on the features of the best. */

@@ -126,6 +126,11 @@ const fieldsSchema = z.strictObject({
   folds: z.int().min(1).max(12).default(1),
   /** No further trial begins after this time. */
   secondsMax: z.number().positive().max(86_400).default(3_600),
+  /**
+   * Whether a study prefers quick trials where trial times differ much. It then asks differently on another machine;
+   * `false`: the same seed gives the same figures wherever `secondsMax` is not reached.
+   */
+  costAware: z.boolean().default(false),
   /** Rows of the training part at the most; above, an even share is taken. */
   rowsMax: z.int().min(100).max(2_000_000).default(100_000),
   seed: z.int().min(0).default(1),
