@@ -12,8 +12,8 @@ import { watchAgents, type Watch } from './house/watch.mqtt.ts'
 
 const dayMs = 86_400_000
 const hourMs = 3_600_000
-/** Four weeks of hourly readings of two meters. */
-const readings = 2 * 28 * 24
+/** Eight weeks of hourly readings of two meters. */
+const readings = 2 * 56 * 24
 
 /** Trained on the same readings, a smaller penalty forecasts better: each version is promoted, on every machine. */
 const definition = (penalty: number) => ({
@@ -25,7 +25,7 @@ const definition = (penalty: number) => ({
   horizon: 24,
   parameters: { lambdas: [penalty] },
   trigger: { volume: 1_000_000, intervalMs: dayMs, readingsMin: readings, coolDownMs: 0 },
-  data: { evaluationMs: 7 * dayMs, windowMsMax: 56 * dayMs },
+  data: { evaluationMs: 21 * dayMs, windowMsMax: 70 * dayMs },
 })
 
 /** History only: at the speed of a real clock no hour ends within a story. */
@@ -36,7 +36,7 @@ const feedOf = (meter: string) => ({
   liveFrom: Date.UTC(2025, 2, 3),
   meters: [meter],
   intervalMs: hourMs,
-  historyDays: 28,
+  historyDays: 56,
   speed: 1,
 })
 
@@ -292,7 +292,7 @@ describe('a technician rolls back', () => {
 
     const since = watch.reports('gw-1').length
     const toldBefore = watch.told('gw-1').at(-1)
-    api = await scene.startControl(definition(0.1))
+    api = await scene.startControl(definition(0.05))
     // Nobody holds gw-2 any more: it is brought to the champion, and then to the next one.
     await serves('gw-2', 2)
     await train(3)

@@ -56,7 +56,7 @@ export const simulatedScenario = (options: StartOptions): Scenario => {
       readingsMin: Math.round(historyDays * perDay),
       learner: 'ridge',
       // Two weeks of days are what the gate needs to be sure of an improvement.
-      evaluationMs: Math.min(14, Math.floor(historyDays / 3)) * dayMs,
+      evaluationMs: Math.max(1, Math.min(14, Math.floor(historyDays / 3))) * dayMs,
       windowMsMax: 70 * dayMs,
     }),
     sources: spread(names, agents).map((own) => ({

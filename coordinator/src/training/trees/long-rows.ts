@@ -73,7 +73,7 @@ export const levelsAndScales = (
 }
 
 /** Writes one long column into `target` from `at` on. */
-export const readColumn = (target: Float32Array, at: number, long: LongRows, column: number): void => {
+const readColumn = (target: Float32Array, at: number, long: LongRows, column: number): void => {
   const { layout, normalisation, places, features, count, levels, scales } = long
   const { horizon } = layout
   for (let i = 0; i < places.length; i++) {
