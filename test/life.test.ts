@@ -8,7 +8,18 @@ import { until } from './house/until.timer.ts'
 
 const feed = ['--meters', '6', '--agents', '2', '--volume', '1200']
 const freePorts = ['--port', '0', '--mqtt-port', '0', '--agent-port', '0']
-const delays = ['detect', 'queue', 'train', 'gate', 'sign', 'publish', 'fetch', 'verify', 'swap'] as const
+const delays = [
+  'detect',
+  'queue',
+  'train',
+  'gate',
+  'sign',
+  'publish',
+  'fetch',
+  'verify',
+  'swap',
+  'probation',
+] as const
 const sha256 = /^[0-9a-f]{64}$/
 
 let folder: Folder

@@ -23,7 +23,7 @@ export const delaysOf = (events: readonly ChainedEvent[], now: number): Delays =
   const trained = at('version-trained')
   const decided = at('version-decided')
   const signed = at('version-signed')
-  const fleet = fleetDelays(events, signed)
+  const fleet = fleetDelays(events, signed, at('version-assigned'))
   const end = fleet?.end ?? decided ?? now
 
   return {
@@ -36,20 +36,25 @@ export const delaysOf = (events: readonly ChainedEvent[], now: number): Delays =
     fetch: fleet?.fetch ?? null,
     verify: fleet?.verify ?? null,
     swap: fleet?.swap ?? null,
+    probation: fleet?.probation ?? null,
     total: detect + (between(started, end) ?? 0),
   }
 }
 
-/** The slowest agent's steps; what neither it nor we can account for was spent between publish and receipt. */
-const fleetDelays = (events: readonly ChainedEvent[], signedAt: number | undefined) => {
+/**
+ * The slowest agent's steps, as it measured them. Between the signature and the assignment we publish; what is left
+ * until the agent said that it committed is its probation. A quick agent may be done before our own record of the
+ * assignment is, so publishing never counts longer than what the agent leaves.
+ */
+const fleetDelays = (
+  events: readonly ChainedEvent[],
+  signedAt: number | undefined,
+  assignedAt: number | undefined,
+) => {
   const slowest = events.findLast(({ event }) => event.kind === 'version-deployed')
   if (slowest === undefined || signedAt === undefined) return undefined
   const { fetch = 0, verify = 0, swap = 0 } = (slowest.event as Deployed).durationsMs
-  return {
-    end: slowest.at,
-    publish: Math.max(0, slowest.at - signedAt - fetch - verify - swap),
-    fetch,
-    verify,
-    swap,
-  }
+  const left = Math.max(0, slowest.at - signedAt - fetch - verify - swap)
+  const publish = Math.min(left, Math.max(0, (assignedAt ?? slowest.at) - signedAt))
+  return { end: slowest.at, publish, fetch, verify, swap, probation: left - publish }
 }

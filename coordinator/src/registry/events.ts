@@ -153,6 +153,8 @@ export const registryEventSchema = z.discriminatedUnion('kind', [
       fetch: durationMs.nullable(),
       verify: durationMs.nullable(),
       swap: durationMs.nullable(),
+      /** The newcomer on live inputs until it committed, and the report of it; events of earlier programs lack it. */
+      probation: durationMs.nullable().optional(),
       total: durationMs,
     }),
   }),

@@ -56,6 +56,7 @@ export const delaySchema = z.object({
   fetch: z.number().min(0).nullable(),
   verify: z.number().min(0).nullable(),
   swap: z.number().min(0).nullable(),
+  probation: z.number().min(0).nullable().optional(),
   total: z.number().min(0),
 })
 
