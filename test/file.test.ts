@@ -77,11 +77,11 @@ describe('npm start -- --data', () => {
     const expectRefusal = async (path: string, code: string, ...words: readonly RegExp[]): Promise<void> => {
       const house = start(path)
       expect(await house.ended).toEqual({ code: 1, signal: null })
-      const [what = '', todo = ''] = house.err().split('\n')
+      const [what = '', hint = ''] = house.err().split('\n')
       expect(what).toContain(`${code}: `)
       expect(what).toContain(path)
       for (const word of words) expect(house.err()).toMatch(word)
-      expect(todo).toMatch(/^ {2}\w+/)
+      expect(hint).toMatch(/^ {2}\w+/)
       expect(house.err()).not.toMatch(/\n\s+at /)
       expect(house.out()).toBe('')
     }
