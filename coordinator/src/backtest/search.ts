@@ -3,11 +3,12 @@ import type { FeatureSpec } from '@imlma/protocol/features'
 import { rollingOrigin, type TrainingSplit } from '../datasets/split.ts'
 import { chooseModel, type AutoResult } from '../training/auto/auto.ts'
 import { toChoice, type Choice } from '../training/auto/auto-space.ts'
-import type { Learner, LearnerParts, TrainingExamples } from '../training/learner.ts'
+import type { Learner, LearnerParts } from '../training/learner.ts'
 import { prepareExamples } from '../training/prepare.ts'
 import type { Material } from './material.ts'
 import { progressBar } from './progress.ts'
 import type { BacktestTask } from './task.ts'
+import { keepLatest } from '../training/auto/keep-latest.ts'
 
 export interface ChooseParts {
   readonly parts: LearnerParts
@@ -97,19 +98,4 @@ export const finalistsOf = (
     parameters,
     features: choice.features,
   }))
-}
-
-/** The examples of the latest feature spec, one set a fold: trials mostly differ in anything but the features. */
-const keepLatest = (
-  prepare: (spec: FeatureSpec, fold: number) => TrainingExamples,
-): ((spec: FeatureSpec, fold: number) => TrainingExamples) => {
-  let latest: FeatureSpec | undefined
-  const kept = new Map<number, TrainingExamples>()
-  return (spec, fold) => {
-    if (spec !== latest) kept.clear()
-    latest = spec
-    const examples = kept.get(fold) ?? prepare(spec, fold)
-    kept.set(fold, examples)
-    return examples
-  }
 }

@@ -1,6 +1,6 @@
 import { errorSumsOf } from '@imlma/protocol/metrics'
 import { Failure } from '@imlma/protocol/result'
-import { featureSpecSchema } from '@imlma/protocol/features'
+import { featureSpecSchema, type FeatureSpec } from '@imlma/protocol/features'
 import { utc } from '@imlma/protocol/series'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -9,6 +9,7 @@ import type { StudyState } from '../../tuning/study-state.ts'
 import type { Learner, LearnerParts, TrainedModel, TrainingExamples } from '../learner.ts'
 import { tunableLearners } from '../learners.ts'
 import { chooseModel, type AutoOptions, type AutoParts } from './auto.ts'
+import { keepLatest } from './keep-latest.ts'
 import { defaultConfigurations, toAutoSpace, toChoice } from './auto-space.ts'
 
 /** A learner whose loss is a known function of its parameter and of the fold. */
@@ -121,6 +122,27 @@ describe('the space of everything', () => {
       expect(() => found?.parametersSchema.parse(parameters)).not.toThrow()
       expect(Object.keys(configuration).every((name) => name in space)).toBe(true)
     }
+  })
+})
+
+describe('prepared examples', () => {
+  test('are made once a fold, and anew for other features', () => {
+    const made: [FeatureSpec, number][] = []
+    const other = { ...spec }
+    const prepare = keepLatest((features, fold) => {
+      made.push([features, fold])
+      return { train: { rows: made.length } } as unknown as TrainingExamples
+    })
+    expect(prepare(spec, 0)).toBe(prepare(spec, 0))
+    expect(prepare(spec, 1)).not.toBe(prepare(spec, 0))
+    prepare(other, 0)
+    prepare(spec, 0)
+    expect(made.map(([features, fold]) => [features === other, fold])).toEqual([
+      [false, 0],
+      [false, 1],
+      [true, 0],
+      [false, 0],
+    ])
   })
 })
 

@@ -7,10 +7,11 @@ import type { SnapshotContent } from '../../datasets/snapshot.ts'
 import { rollingOrigin, type TrainingSplit } from '../../datasets/split.ts'
 import type { StudyState } from '../../tuning/study-state.ts'
 import type { TrainingJob } from '../job.ts'
-import type { Learner, LearnerParts, TrainingExamples, TrainingRun } from '../learner.ts'
+import type { Learner, LearnerParts, TrainingRun } from '../learner.ts'
 import { learnerNamed, tunableLearners } from '../learners.ts'
 import { prepareExamples } from '../prepare.ts'
 import { chooseModel } from './auto.ts'
+import { keepLatest } from './keep-latest.ts'
 
 /** Rows of a trial's training part: a comparison of configurations needs fewer than the final model. */
 const trialRowsMax = 20_000
@@ -88,19 +89,4 @@ const parseParameters = (learner: Learner, given: Readonly<Record<string, unknow
     'BAD_PARAMETERS',
     `${learner.name} cannot use its parameters: ${z.prettifyError(parsed.error)}`,
   )
-}
-
-/** The examples of the latest feature spec, one set a fold: trials mostly differ in anything but the features. */
-const keepLatest = (
-  prepare: (spec: FeatureSpec, fold: number) => TrainingExamples,
-): ((spec: FeatureSpec, fold: number) => TrainingExamples) => {
-  let latest: FeatureSpec | undefined
-  const kept = new Map<number, TrainingExamples>()
-  return (spec, fold) => {
-    if (spec !== latest) kept.clear()
-    latest = spec
-    const examples = kept.get(fold) ?? prepare(spec, fold)
-    kept.set(fold, examples)
-    return examples
-  }
 }
