@@ -35,6 +35,9 @@ export const limits = {
   goldenVectorsMax: 64,
   /** Models that one agent serves. */
   modelsPerAgentMax: 16,
+  /** Comparisons of one report (a shadow for each model) and days of one comparison: a week back and today. */
+  comparisonsPerReportMax: 16,
+  comparedDaysMax: 8,
   /** Signatures of one envelope; more would be work for nothing before a threshold is met. */
   signaturesMax: 16,
   /** Root versions that one desired document carries: a gateway that was away for years still catches up. */

@@ -83,6 +83,11 @@ export const manifestSchema = headerSchema.extend({
   /** Grows by one with every manifest of a model: an agent refuses a lower one than it has accepted. */
   release: z.number().int().min(1),
   createdAt: epochMsSchema,
+  /**
+   * `shadow`: may run beside the champion only, and never answer. Signed, so that a stolen director key cannot promote
+   * what the gate left undecided; the promotion is a manifest of a later release without it.
+   */
+  mode: z.literal('shadow').optional(),
   artifact: z.object({
     sha256: sha256Schema,
     bytes: z.number().int().min(1).max(limits.artifactBytesMax),

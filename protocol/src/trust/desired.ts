@@ -7,6 +7,20 @@ import { envelopeSchema } from './envelope.ts'
 
 export const desiredPayloadType = 'application/vnd.imlma.desired+json'
 
+/**
+ * What one model is to do. `active`: serve `manifest`, and run `shadow`, where there is one, beside it. `shadow`: keep what
+ * is served, whichever it is, and run `manifest` beside it. A shadow that is not named any more ends.
+ */
+const desiredModelSchema = z
+  .object({
+    manifest: envelopeSchema,
+    mode: z.enum(['active', 'shadow']),
+    shadow: envelopeSchema.optional(),
+  })
+  .refine(({ mode, shadow }) => mode === 'active' || shadow === undefined, {
+    message: 'an entry of mode shadow names its one challenger as manifest',
+  })
+
 export const desiredSchema = headerSchema.extend({
   site: nameSchema,
   agent: nameSchema,
@@ -15,7 +29,7 @@ export const desiredSchema = headerSchema.extend({
   issuedAt: epochMsSchema,
   expiresAt: epochMsSchema,
   models: z
-    .record(nameSchema, z.object({ manifest: envelopeSchema, mode: z.enum(['active', 'shadow']) }))
+    .record(nameSchema, desiredModelSchema)
     .refine((models) => Object.keys(models).length <= limits.modelsPerAgentMax, {
       message: `at most ${limits.modelsPerAgentMax} models`,
     }),

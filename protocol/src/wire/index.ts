@@ -1,5 +1,6 @@
 export * from './codec.cbor.ts'
 export * from './command.ts'
+export * from './comparison.ts'
 export * from './header.ts'
 export * from './presence.ts'
 export * from './readings.ts'

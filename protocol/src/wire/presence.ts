@@ -8,6 +8,7 @@ export const presenceSchema = headerSchema.extend({
   /** New with every start of the agent's process: tells a restart from a reconnect. */
   bootId: z.string().min(1).max(64),
   agentVersion: z.string().max(64),
+  /** `shadow`: runs challengers beside the champion. Only then is an assignment of mode `shadow` understood. */
   capabilities: z.array(z.string().max(64)).max(64),
   at: epochMsSchema,
 })
@@ -36,6 +37,7 @@ export const deploymentReasons = [
   'QUARANTINED',
   'PINNED',
   'MALFORMED',
+  'SHADOW_ONLY',
 ] as const
 export type DeploymentReason = (typeof deploymentReasons)[number]
 
@@ -66,6 +68,17 @@ export const deploymentOutcomeSchema = z.object({
 })
 export type DeploymentOutcome = z.infer<typeof deploymentOutcomeSchema>
 
+export const shadowStates = ['fetching', 'verifying', 'warming', 'running', 'refused'] as const
+export type ShadowState = (typeof shadowStates)[number]
+
+/** A challenger that runs beside the champion and answers nobody; `reason` says why it was refused. */
+export const reportedShadowSchema = installedVersionSchema.extend({
+  state: z.enum(shadowStates),
+  reason: z.enum(deploymentReasons).nullable(),
+  detail: z.string().max(500),
+})
+export type ReportedShadow = z.infer<typeof reportedShadowSchema>
+
 export const reportedModelSchema = z.object({
   phase: z.enum(deploymentPhases),
   /** The version that answers forecasts now; null before the first one. */
@@ -78,6 +91,8 @@ export const reportedModelSchema = z.object({
   releaseMax: z.number().int().min(0),
   quarantined: z.array(sha256Schema).max(64),
   outcome: deploymentOutcomeSchema.nullable(),
+  /** Absent where the agent knows no shadow. */
+  shadow: reportedShadowSchema.nullable().optional(),
 })
 export type ReportedModel = z.infer<typeof reportedModelSchema>
 

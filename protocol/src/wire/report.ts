@@ -1,7 +1,9 @@
 /** One window of monitoring, per model and version: sums and sketches that merge exactly over time and fleet. */
 
 import { z } from 'zod'
+import { limits } from '../limits.ts'
 import { errorSumsSchema } from '../metrics/index.ts'
+import { comparisonSchema } from './comparison.ts'
 import { epochMsSchema, headerSchema, nameSchema } from './header.ts'
 import { bytesSchema } from './typed-arrays.ts'
 
@@ -57,6 +59,8 @@ export const reportSchema = headerSchema.extend({
   windowStart: epochMsSchema,
   windowEnd: epochMsSchema,
   versions: z.array(versionWindowSchema).max(32),
+  /** Challengers in shadow against the champions they ran beside; absent where nothing was compared. */
+  comparisons: z.array(comparisonSchema).max(limits.comparisonsPerReportMax).optional(),
   process: z.object({
     residentBytes: z.number().min(0),
     uptimeS: z.number().min(0),
