@@ -3,10 +3,13 @@
 import { accept, refuse, type Result } from '../result.ts'
 import type { Manifest } from './manifest.ts'
 import { decodeFloat32 } from './float32.ts'
+import { quantilesOf } from './quantiles.ts'
 
 export interface GoldenVector {
   readonly input: Float32Array
   readonly output: Float32Array
+  /** Q × H; undefined where none were signed with this vector. */
+  readonly quantiles?: Float32Array
 }
 
 /** The golden vectors of a manifest as numbers, their lengths held against its contract. */
@@ -16,9 +19,18 @@ export const toGoldenVectors = ({
 }: Manifest): Result<readonly GoldenVector[], 'MALFORMED'> => {
   const vectors: GoldenVector[] = []
   const features = contract.inputs[0]?.shape.at(-1)
-  for (const [index, { input, output }] of golden.vectors.entries()) {
-    const decoded = { input: decodeFloat32(input), output: decodeFloat32(output) }
-    if (decoded.input?.length !== features || decoded.output?.length !== contract.horizon) {
+  const quantileValues = quantilesOf(contract).length * contract.horizon
+  for (const [index, { input, output, quantiles }] of golden.vectors.entries()) {
+    const decoded = {
+      input: decodeFloat32(input),
+      output: decodeFloat32(output),
+      ...(quantiles !== undefined && { quantiles: decodeFloat32(quantiles) }),
+    }
+    const fits =
+      decoded.input?.length === features &&
+      decoded.output?.length === contract.horizon &&
+      (quantiles === undefined || (quantileValues > 0 && decoded.quantiles?.length === quantileValues))
+    if (!fits) {
       return refuse('MALFORMED', `golden vector ${index} does not fit the contract's tensors`)
     }
     vectors.push(decoded as GoldenVector)

@@ -8,6 +8,7 @@ import { featureSpecSchema } from '../features/index.ts'
 import { limits } from '../limits.ts'
 import { epochMsSchema, headerSchema, nameSchema, sha256Schema } from '../wire/header.ts'
 import { histogramSchema } from '../wire/report.ts'
+import { quantilesSchema } from './quantiles.ts'
 
 export const manifestPayloadType = 'application/vnd.imlma.manifest+json'
 
@@ -29,7 +30,10 @@ export const contractSchema = z.object({
   contextLength: z.number().int().min(1).max(limits.contextLengthMax),
   horizon: z.number().int().min(1).max(limits.horizonMax),
   inputs: z.array(tensorSchema).length(1),
-  outputs: z.array(tensorSchema).length(1),
+  /** The forecast, and where there are `quantiles` those of every step: [batch, Q, H]. */
+  outputs: z.array(tensorSchema).min(1).max(2),
+  /** Probabilities of the second output, ascending. */
+  quantiles: quantilesSchema.min(1).optional(),
   features: featureSpecSchema,
 })
 export type Contract = z.infer<typeof contractSchema>
@@ -40,9 +44,15 @@ export const float32Base64Schema = z.base64().max(limits.featuresMax * 6)
 const goldenSchema = z.object({
   /** Largest |difference| allowed, relative to max(1, |output|). */
   tolerance: z.number().positive().max(0.01),
-  /** One row each: `input` holds the features, `output` the forecast. */
+  /** One row each: `input` holds the features, `output` the forecast, `quantiles` (Q × H) may be left out of some. */
   vectors: z
-    .array(z.object({ input: float32Base64Schema, output: float32Base64Schema }))
+    .array(
+      z.object({
+        input: float32Base64Schema,
+        output: float32Base64Schema,
+        quantiles: float32Base64Schema.optional(),
+      }),
+    )
     .min(limits.goldenVectorsMin)
     .max(limits.goldenVectorsMax),
 })

@@ -25,7 +25,16 @@ export const forecastSampleSchema = z.object({
   actual: z.number(),
   /** Steps ahead at which this forecast was made. */
   step: z.number().int().min(1),
+  /** Lowest and highest quantile of this forecast, where it had any. */
+  low: z.number().optional(),
+  high: z.number().optional(),
 })
+
+/** How often what came lay where it was said to lie. */
+export const coverageSchema = z
+  .object({ inside: count, count })
+  .refine((sums) => sums.inside <= sums.count, { message: 'no more lie inside than were counted' })
+export type Coverage = z.infer<typeof coverageSchema>
 
 export const versionWindowSchema = z.object({
   model: nameSchema,
@@ -39,6 +48,8 @@ export const versionWindowSchema = z.object({
   /** Forecast against actual, and the seasonal-naive baseline against the same actuals. */
   errors: errorSumsSchema,
   baseline: errorSumsSchema,
+  /** Actuals that met a forecast with quantiles, and those of them that lay within the lowest and the highest. */
+  coverage: coverageSchema.optional(),
   /** Histogram and PSI against the manifest's reference, per input; `rows` is the sample size behind it. */
   inputs: z.record(
     z.string().max(64),
