@@ -7,6 +7,15 @@ import { invariant } from '@imlma/protocol/result'
 
 export type ElementType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool'
 
+/** ONNX's number of each: `TensorProto.DataType`. */
+export const elementTypeNumbers: Readonly<Record<ElementType, number>> = {
+  float32: 1,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float64: 11,
+}
+
 /** A size, or the name of one that is known when the graph runs (the batch). */
 export type Dimension = number | string
 export type Shape = readonly Dimension[]

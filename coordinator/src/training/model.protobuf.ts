@@ -4,7 +4,15 @@
  * Output is deterministic: the same graph gives the same bytes.
  */
 import protobuf from 'protobufjs'
-import type { Attribute, ElementType, Graph, Initializer, Node, Value } from './graph.ts'
+import {
+  elementTypeNumbers,
+  type Attribute,
+  type ElementType,
+  type Graph,
+  type Initializer,
+  type Node,
+  type Value,
+} from './graph.ts'
 
 const schema = protobuf.Root.fromJSON({
   nested: {
@@ -67,15 +75,6 @@ const schema = protobuf.Root.fromJSON({
     Dimension: { fields: { dimValue: { type: 'int64', id: 1 }, dimParam: { type: 'string', id: 2 } } },
   },
 })
-
-/** TensorProto.DataType. */
-const dataTypes: Readonly<Record<ElementType, number>> = {
-  float32: 1,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-  float64: 11,
-}
 
 /** AttributeProto.AttributeType. */
 const attributeTypes = { float: 1, int: 2, string: 3, graph: 5, floats: 6, ints: 7, strings: 8 } as const
@@ -146,7 +145,7 @@ const toAttribute = (value: Attribute): object => {
 
 const toTensor = ({ name, type, shape, values }: Initializer): object => ({
   name,
-  dataType: dataTypes[type],
+  dataType: elementTypeNumbers[type],
   dims: shape,
   rawData: toRaw(type, values),
 })
@@ -155,7 +154,7 @@ const toValueInfo = ({ name, type, shape }: Value): object => ({
   name,
   type: {
     tensorType: {
-      elemType: dataTypes[type],
+      elemType: elementTypeNumbers[type],
       shape: {
         dim: shape.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size })),
       },

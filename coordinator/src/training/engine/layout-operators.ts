@@ -1,6 +1,13 @@
 /** Operators that move numbers without changing them: their shape rules, one node each unless said otherwise. */
 import { invariant } from '@imlma/protocol/result'
-import type { Dimension, GraphBuilder, Shape, Value } from '../graph.ts'
+import {
+  elementTypeNumbers,
+  type Dimension,
+  type ElementType,
+  type GraphBuilder,
+  type Shape,
+  type Value,
+} from '../graph.ts'
 
 /** At most one size may be a name; it takes what is left. */
 export const reshape = (graph: GraphBuilder, a: Value, shape: Shape): Value => {
@@ -131,6 +138,10 @@ export const shapeOf = (graph: GraphBuilder, a: Value): Value =>
   a.shape.every((size) => typeof size === 'number')
     ? graph.list('int64', a.shape)
     : graph.node('Shape', [a], { type: 'int64', shape: [a.shape.length] })
+
+/** The same numbers in another type; towards whole numbers they lose their fraction. */
+export const cast = (graph: GraphBuilder, a: Value, type: ElementType): Value =>
+  graph.node('Cast', [a], { type, shape: a.shape }, { to: elementTypeNumbers[type] })
 
 /** How many values the known sizes make. */
 const knownSize = (shape: Shape): number =>

@@ -3,6 +3,7 @@ import { invariant } from '@imlma/protocol/result'
 import type { GraphBuilder, Value } from '../graph.ts'
 import { divide } from '../operators.ts'
 import {
+  cast,
   concat,
   expandLike,
   padZeros,
@@ -34,7 +35,7 @@ const countOf = (graph: GraphBuilder, a: Value, reduced: Value, axes: readonly n
     )
   const size = (of: Value): Value => {
     const whole = graph.node('Size', [of], { type: 'int64', shape: [] })
-    return graph.node('Cast', [whole], { type: a.type, shape: [] }, { to: a.type === 'float64' ? 11 : 1 })
+    return cast(graph, whole, a.type)
   }
   return divide(graph, size(a), size(reduced))
 }
@@ -117,5 +118,7 @@ export const layoutRules: Readonly<Record<string, GradientRule>> = {
   /** Sizes do not change with the values. */
   Shape: () => [],
   Size: () => [],
-  Cast: () => [],
+  Cast: ruleOf(({ graph, a, gradient }) =>
+    a.type === 'float32' || a.type === 'float64' ? [() => cast(graph, gradient, a.type)] : [],
+  ),
 }
