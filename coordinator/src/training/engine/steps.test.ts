@@ -1,3 +1,4 @@
+import type { Tensor2D } from '@tensorflow/tfjs'
 import { expect, test } from 'vitest'
 import { createRandom } from '../../tuning/random.ts'
 import { loadTensorFlow } from '../tensorflow.tfjs.ts'
@@ -5,21 +6,24 @@ import type { ActivationName } from './activations.ts'
 import { adamDefaults, adamScalars } from './adam.ts'
 import { dense, denseParameters } from './dense.ts'
 import { epochGraph } from './epoch-graph.ts'
-import { absoluteLoss, huberLoss, squaredLoss } from './losses.ts'
+import { slice, unsqueeze } from './layout-operators.ts'
+import { absoluteLoss, huberLoss, pinballLoss, squaredLoss } from './losses.ts'
 import { initialWeights } from './parameters.ts'
 import type { Problem } from './problem.ts'
 import { createGraphSessions } from './session.onnx.ts'
 
 const tensorFlow = await loadTensorFlow()
-if (tensorFlow === undefined) console.warn('steps are not compared: TensorFlow.js is not installed')
 
 const [inputs, hidden, outputs, batch, steps] = [6, 16, 2, 32, 20]
 const shapes = [[inputs, hidden], [hidden], [hidden, hidden], [hidden], [hidden, outputs], [outputs]]
 const rate = 1e-2
 
+/** One per output. */
+const probabilities = [0.2, 0.7]
+
 interface Case {
-  readonly activation: ActivationName & ('relu' | 'tanh' | 'elu' | 'sigmoid' | 'softplus')
-  readonly loss: 'squared' | 'absolute' | 'Huber'
+  readonly activation: ActivationName
+  readonly loss: 'squared' | 'absolute' | 'Huber' | 'pinball'
 }
 
 const problemOf = ({ activation, loss }: Case): Problem => ({
@@ -30,6 +34,10 @@ const problemOf = ({ activation, loss }: Case): Problem => ({
   loss: (graph, { features, targets }, parameters) => {
     const forecast = dense(graph, features, parameters, { layers: 3, activation })
     if (loss === 'squared') return squaredLoss(graph, forecast, targets)
+    if (loss === 'pinball') {
+      const actual = unsqueeze(graph, slice(graph, targets, 1, 0, 1), [1])
+      return pinballLoss(graph, unsqueeze(graph, forecast, [2]), actual, probabilities)
+    }
     return loss === 'absolute'
       ? absoluteLoss(graph, forecast, targets)
       : huberLoss(graph, forecast, targets, 1)
@@ -42,11 +50,15 @@ const cases: readonly Case[] = [
   { activation: 'elu', loss: 'absolute' },
   { activation: 'sigmoid', loss: 'squared' },
   { activation: 'softplus', loss: 'Huber' },
+  { activation: 'silu', loss: 'pinball' },
+  { activation: 'gelu', loss: 'squared' },
+  { activation: 'leaky-relu', loss: 'absolute' },
 ]
 
-test.skipIf(tensorFlow === undefined).each(cases)(
+test.for(cases)(
   'twenty steps of Adam with $activation and $loss loss are those of TensorFlow.js',
-  async (one) => {
+  async (one, context) => {
+    context.skip(tensorFlow === undefined, 'TensorFlow.js is not installed: it is an optional dependency')
     const { tf } = tensorFlow as NonNullable<typeof tensorFlow>
     const problem = problemOf(one)
     const random = createRandom(4)
@@ -93,16 +105,27 @@ test.skipIf(tensorFlow === undefined).each(cases)(
           const [w1, b1, w2, b2, w3, b3] = variables as never as [never, never, never, never, never, never]
           const act = {
             relu: tf.relu,
-            tanh: tf.tanh,
+            'leaky-relu': (x: Tensor2D) => tf.leakyRelu(x, 0.01),
             elu: tf.elu,
+            tanh: tf.tanh,
             sigmoid: tf.sigmoid,
             softplus: tf.softplus,
+            gelu: (x: Tensor2D) => {
+              const inner = tf.mul(tf.add(x, tf.mul(tf.pow(x, 3), 0.044715)), Math.sqrt(2 / Math.PI))
+              return tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(inner), 1))
+            },
+            silu: (x: Tensor2D) => tf.mul(x, tf.sigmoid(x)),
           }[one.activation]
           const first = act(tf.add(tf.matMul(tf.gather(allFeatures, rows), w1), b1))
           const second = act(tf.add(tf.matMul(first, w2), b2))
           const forecast = tf.add(tf.matMul(second, w3), b3)
           const actual = tf.gather(allTargets, rows)
           if (one.loss === 'squared') return tf.losses.meanSquaredError(actual, forecast)
+          if (one.loss === 'pinball') {
+            const error = tf.sub(tf.slice(actual, [0, 0], [-1, 1]), forecast)
+            const below = probabilities.map((share) => share - 1)
+            return tf.mean(tf.maximum(tf.mul(error, probabilities), tf.mul(error, below)))
+          }
           return one.loss === 'absolute'
             ? tf.losses.absoluteDifference(actual, forecast)
             : tf.losses.huberLoss(actual, forecast)
