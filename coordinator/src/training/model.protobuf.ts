@@ -79,7 +79,7 @@ const schema = protobuf.Root.fromJSON({
 /** AttributeProto.AttributeType. */
 const attributeTypes = { float: 1, int: 2, string: 3, graph: 5, floats: 6, ints: 7, strings: 8 } as const
 
-/** Runtimes of the last five years load this. */
+/** What ONNX 1.12 and ONNX Runtime 1.12 (2022) know, for gateways that are updated rarely. */
 const irVersion = 8
 const operatorSet = 17
 
