@@ -55,7 +55,10 @@ const stepRound = (round: RoundView, event: RunEvent): RoundView => {
         parameters: event.parameters,
       }
     case 'version-decided':
-      return { ...round, state: 'decided', ...decided(event) }
+      return { ...round, state: stateOf(round, event), ...decided(event) }
+    case 'shadow-started':
+    case 'shadow-ended':
+      return round
     case 'run-completed':
       return { ...round, state: 'completed', delayMs: event.delayMs }
     case 'run-failed':
@@ -67,10 +70,16 @@ const stepRound = (round: RoundView, event: RunEvent): RoundView => {
   }
 }
 
+/** A version that the shadow did not prove right stays decided; one that it did is on its way to the agents again. */
+const stateOf = (
+  { state }: RoundView,
+  { decision }: Extract<RunEvent, { kind: 'version-decided' }>,
+): RoundView['state'] => (state === 'completed' && decision.verdict !== 'promote' ? state : 'decided')
+
 const decided = ({ decision }: Extract<RunEvent, { kind: 'version-decided' }>) => ({
   window: decision.window,
   champion: { ...decision.champion, rows: decision.rows },
   challenger: { ...decision.challenger, rows: decision.rows },
   verdict: decision.verdict,
-  reasons: decision.reasons,
+  reasons: [...decision.reasons, ...(decision.shadow === undefined ? [] : [decision.shadow.detail])],
 })

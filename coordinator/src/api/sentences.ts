@@ -1,6 +1,7 @@
 /** What happened, in plain sentences: the event feed of the page, `imlma` and the log say it with the same words. */
 
 import type { ChainedEvent, DatasetRecord, RegistryEvent } from '../registry/events.ts'
+import { tellShadowEnded, tellShadowStarted } from './shadow-sentences.ts'
 import type { AuditEventView } from './views.ts'
 
 type Tone = AuditEventView['tone']
@@ -43,6 +44,10 @@ const tell = (event: RegistryEvent): Sentence => {
         'note',
         `${event.model} version ${event.version} is signed as release ${event.release} by key ${short(event.keyid)}.`,
       ]
+    case 'shadow-started':
+      return ['note', tellShadowStarted(event)]
+    case 'shadow-ended':
+      return [event.reason === 'promoted' ? 'good' : 'note', tellShadowEnded(event)]
     case 'version-assigned':
       return ['note', `${event.model} version ${event.version} is sent to ${list(event.agents)}.`]
     case 'version-deployed':

@@ -27,6 +27,9 @@ export const checkSchema = z.object({
 })
 export type Check = z.infer<typeof checkSchema>
 
+/** `superseded`: the champion that it was compared with is champion no more. */
+export const shadowEnds = ['promoted', 'rejected', 'expired', 'superseded'] as const
+
 export const verdicts = ['promote', 'reject', 'inconclusive'] as const
 
 /** What the gate measured; null where it was no number (a forecast of NaN or infinity, actuals that do not vary). */
@@ -46,6 +49,8 @@ export const decisionSchema = z.object({
   /** `version` is null where the seasonal-naive baseline stands in for a champion that does not exist yet. */
   champion: judgedMetricsSchema.extend({ version: version.nullable(), learner: z.string() }),
   challenger: judgedMetricsSchema,
+  /** Of an inconclusive one: does the version go on in shadow, beside the champion, and why (not)? */
+  shadow: z.object({ enters: z.boolean(), detail: z.string().max(500) }).optional(),
 })
 export type Decision = z.infer<typeof decisionSchema>
 
@@ -121,6 +126,26 @@ export const registryEventSchema = z.discriminatedUnion('kind', [
     keyid: sha256Schema,
     /** SHA-256 of the envelope's bytes, under which the artifact store keeps it. */
     envelopeSha256: sha256Schema,
+  }),
+  /** Signed for the shadow alone, with a release of its own; agents may run it beside this champion. */
+  z.object({
+    kind: z.literal('shadow-started'),
+    model: nameSchema,
+    run,
+    version,
+    champion: version,
+    release: z.number().int().min(1),
+    keyid: sha256Schema,
+    envelopeSha256: sha256Schema,
+  }),
+  /** `promoted` opens the run again, at the signature. */
+  z.object({
+    kind: z.literal('shadow-ended'),
+    model: nameSchema,
+    run,
+    version,
+    reason: z.enum(shadowEnds),
+    evidence,
   }),
   z.object({ kind: z.literal('version-assigned'), model: nameSchema, version, agents: z.array(z.string()) }),
   z.object({

@@ -10,6 +10,7 @@ import type { ChainedEvent, RegistryEvent } from './events.ts'
 export const projectionKeys = {
   runs: ['model', 'run'],
   versions: ['model', 'version'],
+  shadows: ['model', 'version'],
   deployments: ['model', 'version', 'agent'],
   assignments: ['model', 'agent'],
   pins: ['agent', 'model'],
@@ -72,6 +73,14 @@ export const project = ({
       const { release, keyid, envelopeSha256 } = event
       return [changeVersion(event, { release, keyid, envelopeSha256, seq })]
     }
+    case 'shadow-started': {
+      const { model, version, champion, release, keyid, envelopeSha256 } = event
+      const started = { model, version, champion, release, keyid, envelopeSha256, startedAt: at }
+      const row = { ...started, endedAt: null, reason: null, evidence: null, seq }
+      return [{ kind: 'insert', table: 'shadows', row }]
+    }
+    case 'shadow-ended':
+      return shadowEnded(event, seq, at)
     case 'version-assigned': {
       const { model, version, agents } = event
       return agents.map((agent) => ({
@@ -123,6 +132,18 @@ const trained = (event: Trained, seq: number, at: number): readonly RowChange[] 
     seq,
   }
   return [{ kind: 'insert', table: 'versions', row }, changeRun(event, { version, seq })]
+}
+
+type ShadowEnded = Extract<RegistryEvent, { kind: 'shadow-ended' }>
+
+/** A promoted one makes its run the latest again: what follows of it starts here. */
+const shadowEnded = (event: ShadowEnded, seq: number, at: number): readonly RowChange[] => {
+  const { model, version, reason, evidence } = event
+  const values = { endedAt: at, reason, evidence: canonicalJson(evidence), seq }
+  return [
+    { kind: 'change', table: 'shadows', key: { model, version }, values },
+    ...(reason === 'promoted' ? [changeRun(event, { triggeredSeq: seq, seq })] : []),
+  ]
 }
 
 const changeRun = ({ model, run }: { model: string; run: string }, values: Row): RowChange => ({

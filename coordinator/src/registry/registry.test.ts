@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openDatabase } from '../storage/database.sqlite.ts'
-import type { ChainedEvent } from './events.ts'
+import type { ChainedEvent, RegistryEvent } from './events.ts'
 import { createHeadFile } from './head.fs.ts'
 import { openRegistry } from './registry.kysely.ts'
+import type { Registry } from './registry.ts'
 import { dataset, decidedRun, decisionOf, deployed, signed } from './testing/facts.ts'
 
 describe('the registry', () => {
@@ -49,6 +50,7 @@ describe('the registry', () => {
       keyid: 'e'.repeat(64),
       envelopeSha256: 'f'.repeat(64),
       state: 'promoted',
+      shadow: null,
       deployments: [
         { agent: 'gw-1', state: 'committed', reason: null, detail: '', at: 5_003 },
         { agent: 'gw-2', state: 'committed', reason: null, detail: '', at: 5_002 },
@@ -87,6 +89,79 @@ describe('the registry', () => {
     await again.append(decidedRun('load', 3), 3)
     expect((await again.verify()).ok).toBe(true)
     await again.close()
+  })
+
+  describe('of a version in shadow', () => {
+    const started: RegistryEvent = {
+      kind: 'shadow-started',
+      model: 'load',
+      run: 'run-2',
+      version: 2,
+      champion: 1,
+      release: 2,
+      keyid: 'e'.repeat(64),
+      envelopeSha256: 'b'.repeat(64),
+    }
+    const ended = (reason: 'promoted' | 'rejected'): RegistryEvent => {
+      const evidence = { days: 9, evidence: 41 }
+      return { kind: 'shadow-ended', model: 'load', run: 'run-2', version: 2, reason, evidence }
+    }
+    const decided = (verdict: 'promote' | 'reject'): RegistryEvent => {
+      return { ...decidedRun('load', 2, verdict).at(-1)! }
+    }
+    let registry: Registry
+    beforeEach(async () => {
+      registry = await open()
+      await registry.append([...decidedRun('load', 1), signed('load', 1)], 1)
+      await registry.append(decidedRun('load', 2, 'inconclusive'), 2)
+      await registry.append([started, { ...completed, run: 'run-2', version: 2 }], 3)
+    })
+    afterEach(() => registry.close())
+
+    test('knows the champion that it stands beside, and counts its release', async () => {
+      const { champion, release, envelopeSha256, ...version } = {
+        ...(await registry.shadow('load'))!,
+        ...(await registry.shadow('load'))!.shadow!,
+      }
+      expect({ champion, release, envelopeSha256 }).toEqual({
+        champion: 1,
+        release: 2,
+        envelopeSha256: started.envelopeSha256,
+      })
+      expect(version).toMatchObject({ version: 2, state: 'inconclusive', startedAt: 3, ended: null })
+      expect(await registry.numbers('load')).toEqual({ version: 2, release: 2 })
+      expect((await registry.champion('load'))?.version).toBe(1)
+    })
+
+    test('opens its run again when it is promoted, whatever was trained since', async () => {
+      await registry.append(decidedRun('load', 3, 'reject'), 4)
+      expect((await registry.runEvents('load'))[0]?.event).toMatchObject({ run: 'run-3' })
+      await registry.append([ended('promoted'), decided('promote')], 5)
+      await registry.append([signed('load', 2, 3)], 6)
+      expect((await registry.runEvents('load')).map(({ event }) => event.kind)).toEqual([
+        'shadow-ended',
+        'version-decided',
+        'version-signed',
+      ])
+      expect(await registry.shadow('load')).toBeUndefined()
+      expect(await registry.champion('load')).toMatchObject({
+        version: 2,
+        release: 3,
+        shadow: { ended: { at: 5, reason: 'promoted', evidence: { days: 9, evidence: 41 } } },
+      })
+      expect((await registry.verify()).ok).toBe(true)
+    })
+
+    test('leaves the latest run as it is when it is rejected', async () => {
+      await registry.append(decidedRun('load', 3, 'inconclusive'), 4)
+      await registry.append([ended('rejected'), decided('reject')], 5)
+      expect((await registry.runEvents('load'))[0]?.event).toMatchObject({ run: 'run-3' })
+      expect(await registry.version('load', 2)).toMatchObject({
+        state: 'rejected',
+        shadow: { ended: { reason: 'rejected' } },
+      })
+      expect((await registry.verify()).ok).toBe(true)
+    })
   })
 
   test('gives the facts of the latest run with those of its version', async () => {

@@ -1,7 +1,7 @@
 /** What the rest of the control centre asks of the registry: append facts, look at what follows from them. */
 
 import type { Result } from '@imlma/protocol/result'
-import type { ChainedEvent, DatasetRecord, Decision, RegistryEvent, Trigger } from './events.ts'
+import type { ChainedEvent, DatasetRecord, Decision, RegistryEvent, shadowEnds, Trigger } from './events.ts'
 
 /** A version as it follows from its events; fields are null until their event has happened. */
 export interface VersionRecord {
@@ -25,8 +25,25 @@ export interface VersionRecord {
   readonly keyid: string | null
   readonly envelopeSha256: string | null
   readonly state: 'trained' | 'promoted' | 'rejected' | 'inconclusive'
+  /** Its time beside a champion; null for a version that never was in shadow. */
+  readonly shadow: Shadow | null
   readonly deployments: readonly Deployment[]
   readonly delayMs: Extract<RegistryEvent, { kind: 'run-completed' }>['delayMs'] | null
+}
+
+export interface Shadow {
+  /** The champion that it is compared with. */
+  readonly champion: number
+  readonly release: number
+  readonly keyid: string
+  readonly envelopeSha256: string
+  readonly startedAt: number
+  /** Null while it lasts. */
+  readonly ended: {
+    readonly at: number
+    readonly reason: (typeof shadowEnds)[number]
+    readonly evidence: Trigger['evidence']
+  } | null
 }
 
 /** Latest known outcome of a version on an agent. */
@@ -54,7 +71,12 @@ export interface Registry {
   readonly version: (model: string, version: number) => Promise<VersionRecord | undefined>
   /** The latest promoted version. */
   readonly champion: (model: string) => Promise<VersionRecord | undefined>
-  /** Every fact of the model's latest run, oldest first, with those of its version; empty before the first. */
+  /** The version that is in shadow now. */
+  readonly shadow: (model: string) => Promise<VersionRecord | undefined>
+  /**
+   * Every fact of the model's latest run, oldest first, with those of its version; empty before the first. Of a run that
+   * a shadow's proof opened again, those from then on.
+   */
   readonly runEvents: (model: string) => Promise<readonly ChainedEvent[]>
   /** Highest version and release numbers given out so far; 0 before the first. */
   readonly numbers: (model: string) => Promise<{ version: number; release: number }>

@@ -1,12 +1,13 @@
-/** A version as its rows tell it: the version itself, the run that made it, where it was deployed. */
+/** A version as its rows tell it: the version itself, the run that made it, its time in shadow, where it was deployed. */
 
-import type { DeploymentsTable, RunsTable, VersionsTable } from '../storage/tables.ts'
-import type { Deployment, VersionRecord } from './registry.ts'
+import type { DeploymentsTable, RunsTable, ShadowsTable, VersionsTable } from '../storage/tables.ts'
+import type { Deployment, Shadow, VersionRecord } from './registry.ts'
 
 /** JSON columns were validated when their event was appended. */
 export const toVersionRecord = (
   version: VersionsTable,
   run: RunsTable,
+  shadow: ShadowsTable | undefined,
   deployments: readonly DeploymentsTable[],
 ): VersionRecord => ({
   model: version.model,
@@ -29,6 +30,7 @@ export const toVersionRecord = (
   keyid: version.keyid,
   envelopeSha256: version.envelopeSha256,
   state: toState(version.verdict),
+  shadow: shadow === undefined ? null : toShadow(shadow),
   deployments: deployments.map(toDeployment),
   delayMs: JSON.parse(run.delayMs ?? 'null') as VersionRecord['delayMs'],
 })
@@ -44,6 +46,15 @@ const toState = (verdict: string | null): VersionRecord['state'] => {
     default:
       return 'trained'
   }
+}
+
+const toShadow = (row: ShadowsTable): Shadow => {
+  const { champion, release, keyid, envelopeSha256, startedAt, endedAt: at, reason, evidence } = row
+  const ended =
+    at === null
+      ? null
+      : ({ at, reason, evidence: JSON.parse(evidence ?? '{}') as unknown } as NonNullable<Shadow['ended']>)
+  return { champion, release, keyid, envelopeSha256, startedAt, ended }
 }
 
 const toDeployment = ({ agent, state, reason, detail, at }: DeploymentsTable): Deployment => ({

@@ -124,10 +124,30 @@ const keptForRestart = [
   ) strict`,
 ]
 
+const shadows = [
+  `create table shadows (
+    model text not null,
+    version integer not null,
+    champion integer not null,
+    "release" integer not null,
+    keyid text not null,
+    envelopeSha256 text not null,
+    startedAt integer not null,
+    endedAt integer,
+    reason text,
+    evidence text,
+    seq integer not null,
+    primary key (model, version),
+    unique (model, "release"),
+    foreign key (model, version) references versions (model, version)
+  ) strict`,
+]
+
 export const registryMigrations: readonly Migration[] = [
   {
     version: 1,
     name: 'events, their projections, states, fleet',
     statements: [...appendOnlyEvents, ...projections, ...keptForRestart],
   },
+  { version: 2, name: 'versions in shadow', statements: shadows },
 ]

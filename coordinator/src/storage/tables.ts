@@ -13,7 +13,7 @@ export interface RunsTable {
   run: string
   triggerRecord: string
   triggeredAt: number
-  /** The event that started the run. */
+  /** The event that started the run, or opened it again. */
   triggeredSeq: number
   dataset: string | null
   version: number | null
@@ -43,6 +43,20 @@ export interface VersionsTable {
   release: number | null
   keyid: string | null
   envelopeSha256: string | null
+  seq: number
+}
+
+export interface ShadowsTable {
+  model: string
+  version: number
+  champion: number
+  release: number
+  keyid: string
+  envelopeSha256: string
+  startedAt: number
+  endedAt: number | null
+  reason: string | null
+  evidence: string | null
   seq: number
 }
 
@@ -98,6 +112,7 @@ export interface RegistryTables {
   events: EventsTable
   runs: RunsTable
   versions: VersionsTable
+  shadows: ShadowsTable
   deployments: DeploymentsTable
   assignments: AssignmentsTable
   pins: PinsTable

@@ -46,6 +46,7 @@ export const toVersionRecords = (events: readonly ChainedEvent[]): readonly Vers
         keyid: signed?.keyid ?? null,
         envelopeSha256: signed?.envelopeSha256 ?? null,
         state,
+        shadow: null,
         deployments: events.flatMap(({ at: deployedAt, event }) =>
           event.kind === 'version-deployed' && event.version === version
             ? [
