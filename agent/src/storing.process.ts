@@ -52,7 +52,9 @@ export const openSources = async (
     const source = await createSource({ sink: outbox, onFailure }, config)
     if (!source.ok) {
       const { code, message, hint } = source.refusal
-      throw new Failure(code, `source ${config.name}: ${message}`, hint === undefined ? {} : { hint })
+      const named =
+        config.kind === 'replay' ? `source ${config.name}, ${config.path}` : `source ${config.name}`
+      throw new Failure(code, `${named}: ${message}`, hint === undefined ? {} : { hint })
     }
     sources.push(source.value)
   }

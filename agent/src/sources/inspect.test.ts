@@ -234,7 +234,10 @@ describe('a file that cannot be read right', () => {
 
   test('because it is not there says so', async () => {
     const file = await inspectFile(join(folder, 'nowhere.csv'))
-    expect(file).toMatchObject({ ok: false, refusal: { code: 'FILE_UNREADABLE' } })
+    expect(file).toMatchObject({
+      ok: false,
+      refusal: { code: 'FILE_UNREADABLE', message: 'cannot be read: ENOENT' },
+    })
     expect(await inspectFile(folder)).toMatchObject({ ok: false, refusal: { code: 'FILE_UNREADABLE' } })
   })
 })

@@ -20,7 +20,7 @@ export const readHead = async (path: string): Promise<string> => {
       await file.close()
     }
   } catch (cause) {
-    throw unreadable(path, cause)
+    throw unreadable(cause)
   }
 }
 
@@ -37,7 +37,7 @@ export async function* readRows(path: string, delimiter: string): AsyncGenerator
     max_record_size: rowBytesMax,
   })
   // `pipe` does not hand on errors.
-  file.on('error', (cause) => parser.destroy(unreadable(path, cause)))
+  file.on('error', (cause) => parser.destroy(unreadable(cause)))
   file.pipe(parser)
   let headerCells = 0
   try {
@@ -56,8 +56,9 @@ export async function* readRows(path: string, delimiter: string): AsyncGenerator
   }
 }
 
-const unreadable = (path: string, cause: unknown): Failure =>
-  new Failure('FILE_UNREADABLE', `${path} cannot be read: ${reasonOf(cause)}`, {
+/** Without the path, as the refusals of what is in a file: who asked for the file names it. */
+const unreadable = (cause: unknown): Failure =>
+  new Failure('FILE_UNREADABLE', `cannot be read: ${reasonOf(cause)}`, {
     cause,
     hint: 'check the path, and that it is a file this user may read',
   })
