@@ -25,7 +25,10 @@ export const backtest = async (request: BacktestRequest): Promise<Result<Backtes
   const { folder, plotPath, say } = request
   const taskPath = resolve(folder, request.taskPath)
   const text = await readFile(taskPath, 'utf8').catch((cause: unknown) => {
-    throw new Failure('NO_TASK', `cannot read the task file ${taskPath}`, { cause })
+    throw new Failure('NO_TASK', `cannot read the task file ${taskPath}: ${reasonOf(cause)}`, {
+      cause,
+      hint: 'check the path, and that it is a file this user may read; coordinator/tasks has examples',
+    })
   })
   const task = parseTask(text)
   if (!task.ok) return task
@@ -38,12 +41,19 @@ export const backtest = async (request: BacktestRequest): Promise<Result<Backtes
   if (plotPath !== undefined) {
     await writeFile(resolve(folder, plotPath), drawForecasts(task.value.name, steps)).catch(
       (cause: unknown) => {
-        throw new Failure('PLOT_FAILED', `cannot write ${plotPath}`, { cause })
+        throw new Failure('PLOT_FAILED', `cannot write ${plotPath}: ${reasonOf(cause)}`, {
+          cause,
+          hint: 'give --plot a file in a folder that is there and that this user may write to',
+        })
       },
     )
   }
   return accept(report)
 }
+
+/** The system's own word for it, where there is one: ENOENT, EACCES, EISDIR … */
+const reasonOf = (cause: unknown): string =>
+  cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
 
 const findData = async (
   data: string,
@@ -65,6 +75,6 @@ const findData = async (
     if (found) return place
   }
   throw new Failure('NO_DATA', `there is no ${data}: looked at ${places.join(', ')}`, {
-    hint: 'set IMLMA_DATA to the folder with the data',
+    hint: 'set IMLMA_DATA to the folder with the data, or correct "data" in the task',
   })
 }

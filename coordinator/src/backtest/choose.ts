@@ -87,6 +87,7 @@ const train = async (
     throw new Failure(
       'BAD_PARAMETERS',
       `${learner.name} cannot use its parameters: ${z.prettifyError(parsed.error)}`,
+      { hint: 'correct them under "parameters" in the task, or leave them out' },
     )
   }
   const trained = await learner.train(parts, examples, parsed.data, {

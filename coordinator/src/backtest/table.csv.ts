@@ -29,7 +29,11 @@ export const readTable = async (path: string): Promise<Table> => {
   const { size } = await stat(path).catch((cause: unknown) => {
     throw new Failure('NO_DATA', `cannot read ${path}`, { cause, hint: 'check "data" in the task' })
   })
-  if (size > fileBytesMax) throw new Failure('NO_DATA', `${path} is larger than ${fileBytesMax} bytes`)
+  if (size > fileBytesMax) {
+    throw new Failure('NO_DATA', `${path} is larger than ${fileBytesMax} bytes`, {
+      hint: 'cut it down to the columns and the years that the task needs',
+    })
+  }
   const [head = [], ...lines] = parseRows(await readFile(path, 'utf8'), path)
   if (lines.length === 0) {
     throw new Failure('BAD_CSV', `${path} has no rows`, {

@@ -69,12 +69,21 @@ test('imlma backtest says what is wrong, and where it looked for data', async ()
   })
   expect(await imlma({}, 'backtest', 'task.json')).toMatchObject({
     code: 1,
-    err: expect.stringMatching(/^NO_DATA.*wave\.csv/),
+    err: expect.stringMatching(/^NO_DATA.*wave\.csv.*\nhint: /),
   })
   expect(await imlma({}, 'backtest', 'none.json')).toMatchObject({
     code: 1,
-    err: expect.stringMatching(/^NO_TASK/),
+    err: expect.stringMatching(/^NO_TASK.*none\.json: ENOENT\nhint: check the path/),
   })
+  expect(
+    await imlma(
+      { IMLMA_DATA: join(folder, 'elsewhere') },
+      'backtest',
+      'task.json',
+      '--plot',
+      'no/such/plot.svg',
+    ),
+  ).toMatchObject({ code: 1, err: expect.stringMatching(/^PLOT_FAILED.*ENOENT\nhint: /m) })
 })
 
 test('imlma backtest --help has an example', async () => {
