@@ -93,5 +93,29 @@ export interface EvaluationJob {
   readonly rowsMax?: number
 }
 
+/** Does this file from elsewhere fit the features and the horizon of its contract, and may the runtime load it? */
+export interface InspectionJob {
+  readonly path: string
+  readonly features: FeatureSpec
+  /** Names of its tensors; undefined where the file may choose them. */
+  readonly input: string | undefined
+  readonly output: string | undefined
+}
+
+/** What is a model from elsewhere worth on this snapshot? Asked instead of a training. */
+export interface ExaminationJob extends InspectionJob {
+  readonly sha256: string
+  readonly dataset: { readonly path: string; readonly sha256: string }
+  readonly task: TrainingTask
+  readonly latencyMsBudget: number
+  /** No reading at or after this time was used to make it. */
+  readonly trainedUntil: number
+  /** Who made it, with what: kept as the parameters of the version. */
+  readonly provenance: Readonly<Record<string, unknown>>
+}
+
+/** The learner of a version that was not trained here. */
+export const externalLearner = 'external'
+
 /** Allowed relative difference between the exported file and the trainer's own output. */
 export const parityMax = 1e-5

@@ -112,7 +112,8 @@ const checkParity = async (
   return parity
 }
 
-const seriesOf = (snapshot: SnapshotContent, { register, intervalMs }: TrainingTask) => {
+/** The series of the task. Throws `Failure` NO_SERIES. */
+export const seriesOf = (snapshot: SnapshotContent, { register, intervalMs }: TrainingTask) => {
   const series = snapshot.series.filter((one) => one.register === register && one.intervalMs === intervalMs)
   if (series.length > 0) return { series, covariates: snapshot.covariates, trainEnd: snapshot.trainEnd }
   throw new Failure('NO_SERIES', `the snapshot holds no series ${register} at ${intervalMs} ms`, {
@@ -127,7 +128,8 @@ const recipeFor = ({ series, trainEnd }: ReturnType<typeof seriesOf>, task: Trai
   return defaultFeatureSpec({ ...task, historySteps })
 }
 
-const runExported = async (
+/** Forecasts of all rows, in batches. */
+export const runExported = async (
   path: string,
   { features, rows }: Examples,
   count: number,
@@ -152,7 +154,7 @@ const runExported = async (
 }
 
 /** Rows spread evenly over the training part, so that meters and seasons are among them. */
-const goldenOf = (
+export const goldenOf = (
   train: Examples,
   exported: Float32Array,
   count: number,

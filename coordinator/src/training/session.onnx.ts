@@ -15,15 +15,17 @@ export interface ForecastSession {
   close(): Promise<void>
 }
 
-/** A model with the input `features` and the output `forecast`. Throws `Failure` LOAD_FAILED. */
+/** A model with one input, and with the output `forecast` or another one first: files from elsewhere have names of their own. Throws `Failure` LOAD_FAILED. */
 export const openForecastSession = async (path: string): Promise<ForecastSession> => {
   const session = await openSession(path)
+  const [inputName = ''] = session.inputNames
+  const outputName = session.outputNames.find((name) => name === 'forecast') ?? session.outputNames[0] ?? ''
   return {
     run: async (features, rows) => {
       const input = new Tensor('float32', features, [rows, features.length / rows])
-      const { forecast } = await session.run({ features: input })
+      const forecast = (await session.run({ [inputName]: input }, [outputName]))[outputName]
       if (forecast?.type !== 'float32')
-        throw new Failure('CONTRACT_MISMATCH', `${path} has no float32 output "forecast"`)
+        throw new Failure('CONTRACT_MISMATCH', `${path} has no float32 output "${outputName}"`)
       return forecast.data as Float32Array
     },
     close: () => session.release(),

@@ -5,6 +5,8 @@
 import { Failure } from '@imlma/protocol/result'
 import type { StudyState } from '../tuning/study-state.ts'
 import { runEvaluationJob } from './evaluate-job.onnx.ts'
+import { runExaminationJob } from './foreign/examine-job.onnx.ts'
+import { runInspectionJob } from './foreign/inspect.onnx.ts'
 import { runTrainingJob } from './run-job.onnx.ts'
 import type { TrainerAnswer, TrainerMessage, TrainerRequest } from './trainer-message.ts'
 
@@ -18,10 +20,14 @@ const answerTo = async (request: TrainerRequest): Promise<TrainerAnswer> => {
   if (request.kind === 'evaluate') {
     return { kind: 'evaluated', evaluations: await runEvaluationJob(request.job) }
   }
+  if (request.kind === 'inspect') return { kind: 'inspected', tensors: await runInspectionJob(request.job) }
   // The parent cancels by killing: nothing in here needs to listen.
   const { signal } = new AbortController()
   const onProgress = (progress: Parameters<Parameters<typeof runTrainingJob>[1]['onProgress']>[0]): void => {
     void send({ kind: 'progress', progress, residentBytes: process.memoryUsage.rss() })
+  }
+  if (request.kind === 'examine') {
+    return { kind: 'trained', outcome: await runExaminationJob(request.job, { onProgress }) }
   }
   const onTrial = (study: StudyState): Promise<void> => send({ kind: 'trial', study })
   return { kind: 'trained', outcome: await runTrainingJob(request.job, { onProgress, onTrial, signal }) }

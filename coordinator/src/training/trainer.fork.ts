@@ -7,7 +7,8 @@ import { readFile } from 'node:fs/promises'
 import { Failure } from '@imlma/protocol/result'
 import type { StudyState } from '../tuning/study-state.ts'
 import type { Evaluation } from './evaluate.onnx.ts'
-import type { EvaluationJob, TrainingJob, TrainingOutcome } from './job.ts'
+import type { TensorNames } from './foreign/check-tensors.ts'
+import type { EvaluationJob, ExaminationJob, InspectionJob, TrainingJob, TrainingOutcome } from './job.ts'
 import type { TrainingProgress } from './learner.ts'
 import type { TrainerAnswer, TrainerMessage, TrainerRequest } from './trainer-message.ts'
 
@@ -38,6 +39,14 @@ export interface Trainer {
   evaluate(job: EvaluationJob, run?: TrainerRun): Promise<readonly Evaluation[]>
 }
 
+/** Models that were made elsewhere: a file that crashes or hangs the runtime takes no more than this process with it. */
+export interface Examiner {
+  /** Rejects with the `Failure`s of `runInspectionJob`, or as `train` does. */
+  inspect(job: InspectionJob, run?: TrainerRun): Promise<TensorNames>
+  /** What a training would give; rejects with the `Failure`s of `runExaminationJob`, or as `train` does. */
+  examine(job: ExaminationJob, run?: TrainerRun): Promise<TrainingOutcome>
+}
+
 /** The end of what a crashing process wrote. */
 const stderrCharactersMax = 4_000
 
@@ -50,6 +59,19 @@ export const createTrainer = (options: TrainerOptions): Trainer => ({
   evaluate: async (job, run = {}) => {
     const answer = await askChild({ kind: 'evaluate', job }, run, options)
     if (answer.kind === 'evaluated') return answer.evaluations
+    throw notAnswered(answer)
+  },
+})
+
+export const createExaminer = (options: TrainerOptions): Examiner => ({
+  inspect: async (job, run = {}) => {
+    const answer = await askChild({ kind: 'inspect', job }, run, options)
+    if (answer.kind === 'inspected') return answer.tensors
+    throw notAnswered(answer)
+  },
+  examine: async (job, run = {}) => {
+    const answer = await askChild({ kind: 'examine', job }, run, options)
+    if (answer.kind === 'trained') return answer.outcome
     throw notAnswered(answer)
   },
 })
