@@ -75,7 +75,7 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
     },
     { bootId: options.bootId },
   )
-  const forecasts = createForecasts()
+  const forecasts = createForecasts({ now: monotonicMs })
   const forecaster = createForecaster(
     {
       models,

@@ -12,19 +12,34 @@ import { listen } from './server.http.ts'
 
 const accepting: ApiParts['post'] = () => accept(1)
 
-const create = ({ active = true, answer = (value: number): number => value * 2, store = accepting } = {}) => {
+interface Given {
+  readonly active?: boolean
+  readonly answer?: (value: number) => number
+  readonly store?: ApiParts['post']
+  /** With it, the model has quantiles: the forecast and this much more. */
+  readonly spread?: number
+}
+
+const create = ({ active = true, answer = (value) => value * 2, store = accepting, spread }: Given = {}) => {
   const models = createActiveModels({ load: () => Promise.reject(new Error('unused')), now: () => 0 })
   if (active) {
     models.activate({
       model: 'load',
       version: 3,
       sha256: 'a'.repeat(64),
-      contract: tinyContract({ features: 2, horizon: 2 }),
-      run: (features) => Promise.resolve(features.map(answer)),
+      contract: tinyContract({ features: 2, horizon: 2, quantiles: spread === undefined ? [] : [0.1, 0.9] }),
+      run: (features, rows, _into, quantilesInto) => {
+        const values = features.map(answer)
+        for (let i = 0; i < rows; i++) {
+          const own = values.subarray(i * 2, i * 2 + 2)
+          quantilesInto?.set([...own, ...own.map((value) => value + (spread ?? 0))], i * 4)
+        }
+        return Promise.resolve(values)
+      },
       close: () => Promise.resolve(),
     })
   }
-  const forecasts = createForecasts()
+  const forecasts = createForecasts({ now: () => 0 })
   const failures: unknown[] = []
   const figures = {
     residentBytes: 1,
@@ -144,7 +159,7 @@ describe('what else is asked locally', () => {
     for (const meter of ['a', 'b', 'c']) forecasts.record({ ...base, meter, values: Float32Array.of(1, 2) })
     expect(await (await get('/forecasts?meter=b')).json()).toEqual({
       total: 1,
-      forecasts: [{ ...base, meter: 'b', values: [1, 2] }],
+      forecasts: [{ ...base, meter: 'b', values: [1, 2], ageMs: 0 }],
     })
     expect(await (await get('/forecasts?limit=2')).json()).toMatchObject({ total: 3 })
     expect(await (await get('/forecasts?model=x')).json()).toEqual({ total: 0, forecasts: [] })
@@ -226,5 +241,72 @@ describe('server', () => {
       hint: expect.stringContaining('--port'),
     })
     other.close()
+  })
+})
+
+describe('quantiles over HTTP', () => {
+  const path = '/v2/models/load/infer'
+  interface Named {
+    readonly name: string
+    readonly shape: readonly number[]
+    readonly data: readonly number[]
+  }
+  const outputsOf = async (response: Response): Promise<readonly Named[]> =>
+    ((await response.json()) as { outputs: Named[] }).outputs
+
+  test('are an output of the model like the forecast', async () => {
+    const { get } = create({ spread: 1 })
+    const { outputs } = (await (await get('/v2/models/load')).json()) as { outputs: Named[] }
+    expect(outputs.map(({ name, shape }) => [name, shape])).toEqual([
+      ['forecast', [-1, 2]],
+      ['quantiles', [-1, 2, 2]],
+    ])
+  })
+
+  test('come with the forecast unless a request says what it wants', async () => {
+    const { post } = create({ spread: 1 })
+    const rows = input([1, 2, 3, 4], [2, 2])
+    expect(await outputsOf(await post(path, rows))).toMatchObject([
+      { name: 'forecast', shape: [2, 2], data: [2, 4, 6, 8] },
+      { name: 'quantiles', shape: [2, 2, 2], data: [2, 4, 3, 5, 6, 8, 7, 9] },
+    ])
+    const wanting = async (name: string) =>
+      (await outputsOf(await post(path, { ...rows, outputs: [{ name }] }))).map((output) => output.name)
+    expect(await wanting('forecast')).toEqual(['forecast'])
+    expect(await wanting('quantiles')).toEqual(['quantiles'])
+  })
+
+  test('that a model does not have are refused by name', async () => {
+    const { post } = create()
+    const refused = await post(path, { ...input([1, 2]), outputs: [{ name: 'quantiles' }] })
+    expect(refused.status).toBe(400)
+    expect(await refused.json()).toMatchObject({ code: 'MALFORMED' })
+    expect((await post(path, { ...input([1, 2]), outputs: [] })).status).toBe(400)
+  })
+
+  test('that are no numbers are left out, and refused where they were asked for', async () => {
+    const { post } = create({ spread: Infinity })
+    expect(await outputsOf(await post(path, input([1, 2])))).toMatchObject([
+      { name: 'forecast', data: [2, 4] },
+    ])
+    const refused = await post(path, { ...input([1, 2]), outputs: [{ name: 'quantiles' }] })
+    expect(await refused.json()).toMatchObject({ code: 'NOT_FINITE' })
+  })
+
+  test('of the latest forecasts have the names that people know them by', async () => {
+    const { get, forecasts } = create()
+    forecasts.record({
+      model: 'load',
+      version: 3,
+      meter: 'a',
+      origin: 0,
+      intervalMs: 900_000,
+      unit: 'kW',
+      values: Float32Array.of(2, 3),
+      quantiles: { probabilities: [0.1, 0.5, 0.9], values: Float32Array.of(1, 2, 2, 3, 4, 5) },
+    })
+    expect(await (await get('/forecasts')).json()).toMatchObject({
+      forecasts: [{ version: 3, values: [2, 3], quantiles: { p10: [1, 2], p50: [2, 3], p90: [4, 5] } }],
+    })
   })
 })

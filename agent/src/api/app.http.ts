@@ -6,9 +6,10 @@
 import { LinearRouter } from 'hono/router/linear-router'
 import { limits } from '@imlma/protocol/limits'
 import type { Result } from '@imlma/protocol/result'
-import type { Forecast, Forecasts } from '../serving/forecasts.ts'
+import type { Forecasts } from '../serving/forecasts.ts'
 import { answerJson, parseJson, type Answer, type Asked, type Route } from './exchange.ts'
 import { inferenceRoutes, type InferenceParts } from './inference-routes.ts'
+import { toForecastView } from './forecast-view.ts'
 import { failed, refused } from './problem.ts'
 
 export interface ApiParts extends InferenceParts {
@@ -107,5 +108,3 @@ const forecastsShown = (limit: string | null): number => {
   const wanted = Number(limit ?? forecastsMax)
   return Number.isInteger(wanted) && wanted > 0 ? Math.min(wanted, forecastsMax) : forecastsMax
 }
-
-const toForecastView = ({ values, ...forecast }: Forecast) => ({ ...forecast, values: Array.from(values) })

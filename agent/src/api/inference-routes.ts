@@ -6,6 +6,7 @@ import type { Batcher } from '../serving/batcher.ts'
 import type { LoadedModel } from '../serving/serving.ts'
 import { answerJson, parseJson, type Answer, type Question, type Route } from './exchange.ts'
 import { inferRequestSchema, parseRows, toInferResponse, toModelMetadata } from './inference.ts'
+import { parseWanted, wantedOutputs } from './outputs.ts'
 import { refused } from './problem.ts'
 
 export interface InferenceParts {
@@ -53,15 +54,13 @@ export const inferenceRoutes = (parts: InferenceParts): readonly Route[] => {
     }
     const rows = parseRows(request.data, contract)
     if (!rows.ok) return refused(rows.refusal)
+    const wanted = parseWanted(request.data.outputs, contract)
+    if (!wanted.ok) return refused(wanted.refusal)
     const answer = await batcher.infer(name, rows.value.features, rows.value.rows)
     if (!answer.ok) return refused(answer.refusal)
-    const { version, values } = answer.value
-    if (!values.every(Number.isFinite)) {
-      return refused({ code: 'NOT_FINITE', message: `version ${version} gave no number for this input` })
-    }
-    return answerJson(
-      toInferResponse(name, version, contract, request.data.id, { values, rows: rows.value.rows }),
-    )
+    const outputs = wantedOutputs(contract, wanted.value, rows.value.rows, answer.value)
+    if (!outputs.ok) return refused(outputs.refusal)
+    return answerJson(toInferResponse(name, answer.value.version, request.data.id, outputs.value))
   }
 
   const ofModel = (tell: (model: LoadedModel) => unknown) => (question: Question) => {

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import type { Contract } from '@imlma/protocol/manifest'
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 import type { LoadedModel } from '../serving/serving.ts'
+import type { OutputTensor } from './outputs.ts'
 
 const size = z.number().int().min(1).max(1_000_000)
 
@@ -21,6 +22,12 @@ const tensorSchema = z.object({
 export const inferRequestSchema = z.object({
   id: z.string().max(128).optional(),
   inputs: z.array(tensorSchema).length(1),
+  /** What is wanted; left out: all there is. */
+  outputs: z
+    .array(z.object({ name: z.string().max(64) }))
+    .min(1)
+    .max(2)
+    .optional(),
 })
 export type InferRequest = z.infer<typeof inferRequestSchema>
 
@@ -68,25 +75,21 @@ const flatten = (data: readonly unknown[], rows: number, columns: number): Float
   return features
 }
 
-/** `values`: rows × H. */
 export const toInferResponse = (
   model: string,
   version: number,
-  contract: Contract,
   id: string | undefined,
-  { values, rows }: { readonly values: Float32Array; readonly rows: number },
+  outputs: readonly OutputTensor[],
 ) => ({
   model_name: model,
   model_version: String(version),
   ...(id === undefined ? {} : { id }),
-  outputs: [
-    {
-      name: contract.outputs[0]?.name,
-      shape: [rows, values.length / rows],
-      datatype: 'FP32',
-      data: Array.from(values),
-    },
-  ],
+  outputs: outputs.map(({ name, shape, values }) => ({
+    name,
+    shape,
+    datatype: 'FP32',
+    data: Array.from(values),
+  })),
 })
 
 /** What a model takes and gives; −1 is the free dimension. */

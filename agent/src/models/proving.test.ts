@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { encodeFloat32 } from '@imlma/protocol/manifest'
 import { Failure } from '@imlma/protocol/result'
 import { watchProbation } from './probation.ts'
 import type { Serving, Session, SessionRun } from './serving.ts'
@@ -27,6 +28,37 @@ describe('the golden vectors', () => {
   ])('a session that %s does not', async (_, run) => {
     expect(await proveGolden(session(run), version(1).manifest)).toMatchObject({
       refusal: { code: 'GOLDEN_MISMATCH' },
+    })
+  })
+
+  describe('with quantiles', () => {
+    const { manifest } = version(1)
+    const range = Float32Array.of(1, 2, 3, 4)
+    const signed = {
+      ...manifest,
+      contract: { ...manifest.contract, quantiles: [0.1, 0.9] },
+      golden: {
+        ...manifest.golden,
+        vectors: manifest.golden.vectors.map((vector, i) =>
+          i === 1 ? { ...vector, quantiles: encodeFloat32(range) } : vector,
+        ),
+      },
+    }
+    const answering = (values: readonly number[]) =>
+      session(async (input, _rows, _into, quantilesInto) => {
+        quantilesInto?.set(values)
+        return artifact(1).answer(input)
+      })
+
+    test('are proven on both outputs', async () => {
+      expect(await proveGolden(answering([1, 2, 3, 4]), signed)).toMatchObject({ ok: true })
+    })
+
+    test.each([
+      ['answers other quantiles', answering([1, 2, 3, 4.1])],
+      ['does not answer them', faithful],
+    ])('fail with a session that %s', async (_, one) => {
+      expect(await proveGolden(one, signed)).toMatchObject({ refusal: { code: 'GOLDEN_MISMATCH' } })
     })
   })
 

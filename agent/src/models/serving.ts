@@ -10,8 +10,16 @@ export interface SessionIdentity {
 
 export interface Session extends SessionIdentity {
   readonly contract: Contract
-  /** `features`: rows × F, row-major, raw units. Returns rows × H. Throws `Failure` RUN_FAILED. */
-  readonly run: (features: Float32Array, rows: number) => Promise<Float32Array>
+  /**
+   * `features`: rows × F, row-major, raw units. Returns rows × H, in `into` where it is given; `quantilesInto`, only where
+   * the contract has quantiles, receives rows × Q × H. Throws `Failure` RUN_FAILED.
+   */
+  readonly run: (
+    features: Float32Array,
+    rows: number,
+    into?: Float32Array,
+    quantilesInto?: Float32Array,
+  ) => Promise<Float32Array>
   readonly close: () => Promise<void>
 }
 

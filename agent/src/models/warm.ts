@@ -15,18 +15,24 @@ export interface WarmOptions {
 
 export type WarmRefusal = 'GOLDEN_MISMATCH' | 'MALFORMED' | 'LOAD_FAILED' | 'LATENCY'
 
-/** Runs every golden vector, one row each. */
+/** Runs every golden vector, one row each, with its quantiles where some were signed. */
 export const proveGolden = async (
   session: Session,
   manifest: Manifest,
 ): Promise<Result<void, WarmRefusal>> => {
   const vectors = toGoldenVectors(manifest)
   if (!vectors.ok) return vectors
-  for (const { input, output } of vectors.value) {
-    const answer = await runOne(session, input)
+  const { tolerance } = manifest.golden
+  for (const { input, output, quantiles } of vectors.value) {
+    // What is not written stays no number, and matches nothing.
+    const ranges = quantiles && new Float32Array(quantiles.length).fill(Number.NaN)
+    const answer = await runOne(session, input, ranges)
     if (!answer.ok) return answer
-    const matches = checkGolden(output, answer.value, manifest.golden.tolerance)
+    const matches = checkGolden(output, answer.value, tolerance)
     if (!matches.ok) return matches
+    if (quantiles === undefined || ranges === undefined) continue
+    const agree = checkGolden(quantiles, ranges, tolerance)
+    if (!agree.ok) return refuse(agree.refusal.code, `quantiles: ${agree.refusal.message}`)
   }
   return accept(undefined)
 }
@@ -83,9 +89,10 @@ const quantile = (values: readonly number[], share: number): number => {
 const runOne = async (
   session: Session,
   input: Float32Array,
+  quantilesInto?: Float32Array,
 ): Promise<Result<Float32Array, 'LOAD_FAILED'>> => {
   try {
-    return accept(await session.run(input, 1))
+    return accept(await session.run(input, 1, undefined, quantilesInto))
   } catch (cause) {
     if (!(cause instanceof Failure)) throw cause
     return refuse('LOAD_FAILED', `it loads and does not run: ${cause.message}`)

@@ -95,6 +95,39 @@ describe('realised errors', () => {
     expect(count).toBe(1)
   })
 
+  test('know the range that each forecast gave at its step', () => {
+    const errors = create({ steps: [2], horizon: 3 })
+    const realised: Realised[] = []
+    const quantiles = {
+      probabilities: [0.1, 0.5, 0.9],
+      // Of two meters: low, middle, high, three steps each; the second has no number where it is watched.
+      values: Float32Array.from({ length: 18 }, (_, i) => (i === 16 ? Number.NaN : i)),
+    }
+    errors.expect({ origin: day, meters: ['a', 'b'], values: forecasts, quantiles })
+    errors.close(
+      2 * day,
+      () => 5,
+      (pair) => realised.push(pair),
+    )
+    expect(realised.map(({ meter, range }) => [meter, range])).toEqual([
+      ['a', { low: 1, high: 7 }],
+      ['b', undefined],
+    ])
+    // One quantile alone is no range.
+    errors.expect({
+      origin: 3 * day,
+      meters: ['a'],
+      values: forecasts,
+      quantiles: { ...quantiles, probabilities: [0.5] },
+    })
+    errors.close(
+      4 * day,
+      () => 5,
+      (pair) => realised.push(pair),
+    )
+    expect(realised[2]?.range).toBeUndefined()
+  })
+
   test('keep to their bound of values', () => {
     const errors = create({ valuesMax: 10 })
     for (let i = 0; i < 50; i++) errors.expect({ origin: i * hour, meters: ['a', 'b'], values: forecasts })
@@ -263,6 +296,24 @@ describe('monitor', () => {
     expect(window!.samples.map(({ meter }) => meter)).toEqual(['a', 'b', 'c'])
     expect(window!.inputs['lag 1']).toMatchObject({ histogram: { edges: [0], counts: [0, 4] }, rows: 4 })
     expect(monitor.takeReport().report.versions[0]).toMatchObject({ runs: 0, errors: { count: 0 } })
+  })
+
+  test('counts how many actuals lay between the lowest and the highest quantile', () => {
+    const { monitor } = create()
+    // Actual of the first step is 100: inside, on the edge, below, above; each meter has two quantiles of two steps.
+    const ranges = [99, 101, 100, 102, 101, 103, 98, 99].flatMap((value) => [value, value])
+    const quantiles = { probabilities: [0.1, 0.9], values: Float32Array.from(ranges) }
+    monitor.onBatch({ ...batch(100 * hour), quantiles })
+    monitor.onClosed({ model: 'load', register: contract.register, intervalMs: hour, end: 101 * hour })
+    const { report } = monitor.takeReport()
+    expect(report.versions[0]?.coverage).toEqual({ inside: 2, count: 4 })
+    expect(report.versions[0]?.samples[0]).toMatchObject({ meter: 'a', low: 99, high: 101 })
+    const parsed = parseCborMessage(reportSchema, encodeCbor(report), 1_000_000)
+    expect(parsed.ok && parsed.value.versions[0]?.coverage).toEqual({ inside: 2, count: 4 })
+    monitor.onBatch(batch(101 * hour))
+    monitor.onClosed({ model: 'load', register: contract.register, intervalMs: hour, end: 103 * hour })
+    expect(monitor.takeReport().report.versions[0]).toMatchObject({ coverage: { count: 4 } })
+    expect('coverage' in (monitor.takeReport().report.versions[0] ?? {})).toBe(false)
   })
 
   test('a replaced version is reported until its forecasts have met their actuals', () => {

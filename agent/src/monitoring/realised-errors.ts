@@ -16,6 +16,8 @@ export interface Realised {
   readonly actual: number
   /** The latest value at the target's phase of the season that was known at the origin. */
   readonly baseline: number
+  /** Lowest and highest quantile of the forecast; undefined where it had none. */
+  readonly range?: { readonly low: number; readonly high: number }
 }
 
 /** What is kept of one batch of forecasts. */
@@ -24,6 +26,8 @@ export interface Expected {
   readonly meters: readonly string[]
   /** rows × horizon */
   readonly values: Float32Array
+  /** rows × Q × horizon, ascending in Q. */
+  readonly quantiles?: { readonly probabilities: readonly number[]; readonly values: Float32Array }
 }
 
 /** A stored reading; NaN where there is none. */
@@ -52,6 +56,9 @@ interface Waiting {
   readonly step: number
   readonly meters: readonly string[]
   readonly values: Float32Array
+  /** Lowest and highest quantile of each, where there are at least two. */
+  readonly lows: Float32Array | undefined
+  readonly highs: Float32Array | undefined
 }
 
 export const createRealisedErrors = (options: Options): RealisedErrors => {
@@ -60,11 +67,12 @@ export const createRealisedErrors = (options: Options): RealisedErrors => {
   let count = 0
 
   return {
-    expect: ({ origin, meters, values }) => {
+    expect: ({ origin, meters, values, quantiles }) => {
       for (const step of steps) {
         if (step > horizon) continue
         const own = Float32Array.from(meters, (_, row) => values[row * horizon + step - 1] as number)
-        waiting.push({ at: origin + (step - 1) * intervalMs, step, meters, values: own })
+        const [lows, highs] = rangesOf(quantiles, meters.length, horizon, step)
+        waiting.push({ at: origin + (step - 1) * intervalMs, step, meters, values: own, lows, highs })
         count += own.length
       }
       while (count > valuesMax && waiting.length > 1) count -= (waiting.shift() as Waiting).values.length
@@ -73,7 +81,7 @@ export const createRealisedErrors = (options: Options): RealisedErrors => {
       const due = waiting.filter(({ at }) => at < end)
       if (due.length === 0) return
       waiting = waiting.filter(({ at }) => at >= end)
-      for (const { at, step, meters, values } of due) {
+      for (const { at, step, meters, values, lows, highs } of due) {
         count -= values.length
         const season = Math.ceil(step / seasonSteps) * seasonSteps * intervalMs
         for (const [row, meter] of meters.entries()) {
@@ -81,7 +89,10 @@ export const createRealisedErrors = (options: Options): RealisedErrors => {
           const actual = read(meter, at)
           const baseline = read(meter, at - season)
           if (!Number.isFinite(forecast + actual + baseline)) continue
-          onRealised({ meter, at, step, forecast, actual, baseline })
+          const low = lows?.[row] ?? Number.NaN
+          const high = highs?.[row] ?? Number.NaN
+          const range = Number.isFinite(low + high) ? { range: { low, high } } : {}
+          onRealised({ meter, at, step, forecast, actual, baseline, ...range })
         }
       }
     },
@@ -93,3 +104,20 @@ export const createRealisedErrors = (options: Options): RealisedErrors => {
 export const stepsWatched = (intervalMs: number, horizon: number): readonly number[] => [
   ...new Set([1, 4, 86_400_000 / intervalMs].map((step) => Math.min(step, horizon))),
 ]
+
+/** Lowest and highest quantile of every row at this step; undefined where there are fewer than two. */
+const rangesOf = (
+  quantiles: Expected['quantiles'],
+  rows: number,
+  horizon: number,
+  step: number,
+): readonly [lows: Float32Array | undefined, highs: Float32Array | undefined] => {
+  const count = quantiles?.probabilities.length ?? 0
+  if (quantiles === undefined || count < 2) return [undefined, undefined]
+  const at = (row: number, quantile: number): number =>
+    quantiles.values[(row * count + quantile) * horizon + step - 1] as number
+  return [
+    Float32Array.from({ length: rows }, (_, row) => at(row, 0)),
+    Float32Array.from({ length: rows }, (_, row) => at(row, count - 1)),
+  ]
+}

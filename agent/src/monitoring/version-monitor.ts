@@ -50,6 +50,7 @@ export const createVersionMonitor = (
   let baseline = createErrorAccumulator()
   let residuals: HistogramCounter | undefined
   let samples: VersionWindow['samples'] = []
+  let coverage = { inside: 0, count: 0 }
   const clear = (): void => {
     runs = 0
     failures = 0
@@ -58,6 +59,7 @@ export const createVersionMonitor = (
     baseline = createErrorAccumulator()
     residuals = reference && createHistogramCounter(reference.residuals.histogram.edges)
     samples = []
+    coverage = { inside: 0, count: 0 }
   }
   clear()
 
@@ -65,9 +67,13 @@ export const createVersionMonitor = (
     errors.add(pair.forecast, pair.actual)
     baseline.add(pair.baseline, pair.actual)
     residuals?.add(pair.forecast - pair.actual)
-    if (!sampled.has(pair.meter)) return
-    const { meter, at, step, forecast, actual } = pair
-    samples.push({ meter, at, step, forecast, actual })
+    const { meter, at, step, forecast, actual, range } = pair
+    if (range !== undefined) {
+      coverage.count += 1
+      if (range.low <= actual && actual <= range.high) coverage.inside += 1
+    }
+    if (!sampled.has(meter)) return
+    samples.push({ meter, at, step, forecast, actual, ...range })
     if (samples.length > samplesMax) samples.shift()
   }
 
@@ -77,11 +83,11 @@ export const createVersionMonitor = (
       if (outcome !== 'answered') failures += 1
       latency.add(durationMs)
     },
-    onBatch: ({ builder, origin, meters, features, values }) => {
+    onBatch: ({ builder, origin, meters, features, values, quantiles }) => {
       drift ??= createInputDrift({ reference: reference?.inputs ?? {}, columns: builder.names })
       drift.add(features, meters.length, origin)
       realised ??= createRealisedErrors(realisedOptionsOf(builder))
-      realised.expect({ origin, meters, values })
+      realised.expect({ origin, meters, values, ...(quantiles && { quantiles }) })
       if (sampled.size === 0) sampled = new Set(meters.slice(0, sampledMetersMax))
     },
     onClosed: (end, read) => realised?.close(end, read, count),
@@ -95,6 +101,8 @@ export const createVersionMonitor = (
         latencyMs: latency.percentiles(),
         errors: errors.sums(),
         baseline: baseline.sums(),
+        // Not said by versions without quantiles.
+        ...(coverage.count > 0 && { coverage }),
         inputs: toInputs(drift),
         residuals: toWireHistogram(residuals?.histogram()),
         samples,

@@ -70,6 +70,7 @@ export const createActiveModels = ({ load, now, onCloseFailed }: Parts): ActiveM
     features: Float32Array,
     rows: number,
     into?: Float32Array,
+    quantilesInto?: Float32Array,
   ): Promise<Float32Array> => {
     if (slot.retired && slot.leases === 0) {
       throw new Failure('RUN_FAILED', `${slot.loaded.model} was replaced before it was asked`, {
@@ -79,7 +80,7 @@ export const createActiveModels = ({ load, now, onCloseFailed }: Parts): ActiveM
     slot.leases += 1
     const startedAt = now()
     try {
-      const forecast = await slot.loaded.run(features, rows, into)
+      const forecast = await slot.loaded.run(features, rows, into, quantilesInto)
       observe(slot, rows, startedAt, areFinite(forecast) ? 'answered' : 'not-finite')
       return forecast
     } catch (cause) {
@@ -92,7 +93,10 @@ export const createActiveModels = ({ load, now, onCloseFailed }: Parts): ActiveM
   const toSlot = (loaded: LoadedModel): Slot => {
     const slot: Slot = {
       loaded,
-      serving: { ...loaded, run: (features, rows, into) => runOn(slot, features, rows, into) },
+      serving: {
+        ...loaded,
+        run: (features, rows, into, quantilesInto) => runOn(slot, features, rows, into, quantilesInto),
+      },
       leases: 0,
       retired: false,
     }

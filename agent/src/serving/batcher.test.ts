@@ -90,3 +90,28 @@ describe('batcher', () => {
     expect((await batcher.infer('load', Float32Array.of(1, 1), 1)).ok).toBe(true)
   })
 })
+
+test('each request gets the quantiles of its own rows', async () => {
+  const models = createActiveModels({ load: () => Promise.reject(new Error('unused')), now: () => 0 })
+  const answers: LoadedModel['run'] = async (features, rows, _into, quantilesInto) => {
+    // Two quantiles of two steps around each forecast.
+    features.slice(0, rows * 2).forEach((value, i) => {
+      const at = Math.floor(i / 2) * 4 + (i % 2)
+      quantilesInto?.set([value - 1], at)
+      quantilesInto?.set([value + 1], at + 2)
+    })
+    return features.slice(0, rows * 2)
+  }
+  models.activate({
+    ...doubling(1, []),
+    contract: tinyContract({ features: 2, horizon: 2, quantiles: [0.1, 0.9] }),
+    run: answers,
+  })
+  const batcher = createBatcher({ models, defer: (callback) => void setImmediate(callback) })
+  const [one, two] = await Promise.all([
+    batcher.infer('load', Float32Array.of(1, 2), 1),
+    batcher.infer('load', Float32Array.of(3, 4, 5, 6), 2),
+  ])
+  expect(one.ok && [...(one.value.quantiles ?? [])]).toEqual([0, 1, 2, 3])
+  expect(two.ok && [...(two.value.quantiles ?? [])]).toEqual([2, 3, 4, 5, 4, 5, 6, 7])
+})

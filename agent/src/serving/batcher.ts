@@ -3,16 +3,18 @@
  * What arrives in the same turn of the event loop is gathered; nobody waits longer than that turn.
  */
 
+import { quantilesOf } from '@imlma/protocol/manifest'
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 import type { ActiveModels, Lease } from './active-models.ts'
 import type { LoadedModel } from './serving.ts'
 
 export type InferRefusal = 'MODEL_NOT_FOUND' | 'MALFORMED' | 'OVERLOADED' | 'RUN_FAILED'
 
-/** `values`: rows × H, of the version that answered. */
+/** `values`: rows × H, of the version that answered; `quantiles`: rows × Q × H where its contract has them. */
 export interface Inference {
   readonly version: number
   readonly values: Float32Array
+  readonly quantiles?: Float32Array
 }
 
 export interface Batcher {
@@ -106,13 +108,23 @@ const answer = async ({ lease: { model }, waiting, rows }: Batch): Promise<void>
     const [only] = waiting
     if (only === undefined) return
     const features = waiting.length === 1 ? only.features : gather(waiting, rows * columnsOf(model))
-    const values = await model.run(features, rows)
+    const quantileValues = quantilesOf(model.contract).length * model.contract.horizon
+    const quantiles = quantileValues > 0 ? new Float32Array(rows * quantileValues) : undefined
+    const values = await model.run(features, rows, undefined, quantiles)
     const horizon = values.length / rows
     let row = 0
     for (const request of waiting) {
       const from = row * horizon
       row += request.rows
-      request.answer(accept({ version: model.version, values: values.subarray(from, row * horizon) }))
+      request.answer(
+        accept({
+          version: model.version,
+          values: values.subarray(from, row * horizon),
+          ...(quantiles !== undefined && {
+            quantiles: quantiles.subarray((row - request.rows) * quantileValues, row * quantileValues),
+          }),
+        }),
+      )
     }
   } catch (cause) {
     const refusal = refuse('RUN_FAILED', cause instanceof Error ? cause.message : String(cause))

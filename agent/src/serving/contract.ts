@@ -1,7 +1,7 @@
 /** Does what a loaded file says about its tensors agree with the contract that was signed with it? */
 
 import { featureCount } from '@imlma/protocol/features'
-import type { Contract } from '@imlma/protocol/manifest'
+import { outputsAgree, type Contract } from '@imlma/protocol/manifest'
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 
 /** A tensor as the runtime describes it; a string in `shape` is a free dimension. */
@@ -13,7 +13,7 @@ export interface TensorDescription {
 
 /**
  * Accepts when both sides name the same tensors with the same types and shapes (`null` stands for a free dimension)
- * and the contract's feature spec and horizon fill exactly those.
+ * and the contract's feature spec, horizon and quantiles fill exactly those.
  */
 export const checkContract = (
   contract: Contract,
@@ -25,6 +25,7 @@ export const checkContract = (
     ...differencesOf('output', contract.outputs, outputs),
     ...widthOf('features', contract.inputs, featureCount(contract.features)),
     ...widthOf('horizon', contract.outputs, contract.horizon),
+    ...(outputsAgree(contract) ? [] : ['the outputs do not fit horizon and quantiles']),
     ...(contract.features.horizon === contract.horizon ? [] : ['the feature spec has another horizon']),
     ...(contract.features.intervalMs === contract.intervalMs
       ? []

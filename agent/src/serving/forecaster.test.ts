@@ -48,7 +48,7 @@ const create = (lengths: Record<string, number>, options = {}) => {
   const clock = { now: 0 }
   const history = createHistory(lengths)
   const models = createActiveModels({ load: () => Promise.reject(new Error('unused')), now: () => clock.now })
-  const forecasts = createForecasts()
+  const forecasts = createForecasts({ now: () => clock.now })
   const batches: ForecastBatch[] = []
   const closed: ClosedInterval[] = []
   const failures: unknown[] = []
@@ -226,18 +226,84 @@ test('origins due are the ones after the last, and only the latest when they are
 })
 
 test('only the forecasts renewed last are kept', () => {
-  const forecasts = createForecasts({ forecastsMax: 2 })
+  const forecasts = createForecasts({ now: () => 0 }, { forecastsMax: 2 })
   const base = { model: 'load', version: 1, origin: 0, intervalMs, unit: 'kW', values: new Float32Array(1) }
   for (const meter of ['a', 'b', 'a', 'c']) forecasts.record({ ...base, meter })
   expect(forecasts.list().map(({ meter }) => meter)).toEqual(['a', 'c'])
 })
 
 test('a recorded forecast is a copy, and each meter has its own', () => {
-  const forecasts = createForecasts()
+  const forecasts = createForecasts({ now: () => 0 })
   const base = { model: 'load', version: 1, origin: 0, intervalMs, unit: 'kW' }
   const block = Float32Array.of(1, 2)
   forecasts.record({ ...base, meter: 'a', values: block.subarray(0, 1) })
   forecasts.record({ ...base, meter: 'b', values: block.subarray(1, 2) })
   block.fill(9)
   expect(forecasts.list().map(({ values }) => values[0])).toEqual([1, 2])
+})
+
+describe('a forecast with quantiles', () => {
+  /** The last two readings, with a tenth and ten around them; the meter whose last reading is `bad` has no range. */
+  const ranged = (bad = Number.NaN): LoadedModel => ({
+    ...echo(),
+    contract: tinyContract({ features: 8, horizon: 2, intervalMs, register, quantiles: [0.1, 0.9] }),
+    run: async (features, rows, into, quantilesInto) => {
+      const values = await echo().run(features, rows)
+      into?.set(values)
+      for (let row = 0; row < rows; row++) {
+        const own = values.subarray(row * 2, row * 2 + 2)
+        const shift = own[0] === bad ? Number.NaN : 1
+        quantilesInto?.set(
+          [...own.map((value) => value - shift), ...own.map((value) => value + shift)],
+          row * 4,
+        )
+      }
+      return values
+    },
+  })
+
+  test('says both for every meter, from one run', async () => {
+    const { models, forecaster, forecasts, batches } = create(all(20))
+    models.activate(ranged())
+    await forecaster.run()
+    expect(forecaster.counts().runs).toBe(1)
+    expect(batches[0]?.quantiles?.values.length).toBe(40)
+    const [first] = forecasts.list({ meter: 'm3' })
+    expect([...(first?.values ?? [])]).toEqual([19, 18])
+    expect(first?.quantiles?.probabilities).toEqual([0.1, 0.9])
+    expect([...(first?.quantiles?.values ?? [])]).toEqual([18, 17, 20, 19])
+  })
+
+  test('is kept without its range where that is no number', async () => {
+    const { models, forecaster, forecasts, failures } = create({ m0: 20, m1: 20 })
+    models.activate(ranged(19))
+    await forecaster.run()
+    expect(failures).toEqual([])
+    expect(forecasts.list().map(({ values, quantiles }) => [[...values], quantiles])).toEqual([
+      [[19, 18], undefined],
+      [[19, 18], undefined],
+    ])
+  })
+
+  test('is a copy, and knows its age', () => {
+    let now = 5
+    const forecasts = createForecasts({ now: () => now })
+    const values = Float32Array.of(1, 2)
+    const quantiles = { probabilities: [0.5], values: Float32Array.of(3, 4) }
+    forecasts.record({
+      model: 'load',
+      version: 1,
+      meter: 'm',
+      origin: 0,
+      intervalMs,
+      unit: 'kW',
+      values,
+      quantiles,
+    })
+    quantiles.values.fill(0)
+    now = 12
+    const [listed] = forecasts.list()
+    expect(listed?.ageMs).toBe(7)
+    expect([...(listed?.quantiles?.values ?? [])]).toEqual([3, 4])
+  })
 })

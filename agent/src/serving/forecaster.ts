@@ -9,9 +9,10 @@
 
 import { contextLengthOf, covariateHistoryOf, createFeatureBuilder } from '@imlma/protocol/features'
 import type { FeatureBuilder } from '@imlma/protocol/features'
+import { quantilesOf } from '@imlma/protocol/manifest'
 import type { IntervalSeries } from '@imlma/protocol/series'
 import type { ActiveModels } from './active-models.ts'
-import type { Forecast } from './forecasts.ts'
+import type { Forecast, Quantiles } from './forecasts.ts'
 import {
   createIntervalFrontier,
   originsDue,
@@ -51,6 +52,8 @@ export interface ForecastBatch extends ModelIdentity {
   readonly meters: readonly string[]
   readonly features: Float32Array
   readonly values: Float32Array
+  /** Rows × Q × H where the model has quantiles; they may hold what is no number. */
+  readonly quantiles?: Quantiles
 }
 
 /** Readings of a model's register are complete, as far as they will be, before `end`. */
@@ -114,6 +117,7 @@ export const createForecaster = (parts: Parts, options: Options = {}): Forecaste
   const counts = { runs: 0, rows: 0, rowsSkipped: 0, originsSkipped: 0, failures: 0 }
   let block = new Float32Array(0)
   let answers = new Float32Array(0)
+  let ranges = new Float32Array(0)
 
   const frontierOf = (register: string, intervalMs: number): IntervalFrontier => {
     const key = keyOf(register, intervalMs)
@@ -175,13 +179,19 @@ export const createForecaster = (parts: Parts, options: Options = {}): Forecaste
       const features = block.subarray(0, written.length * builder.count)
       const length = written.length * horizon
       if (answers.length < length) answers = new Float32Array(length)
-      const values = await model.run(features, written.length, answers.subarray(0, length))
+      const probabilities = quantilesOf(model.contract)
+      const rangeLength = length * probabilities.length
+      if (ranges.length < rangeLength) ranges = new Float32Array(rangeLength)
+      const range = rangeLength > 0 ? ranges.subarray(0, rangeLength) : undefined
+      const values = await model.run(features, written.length, answers.subarray(0, length), range)
+      const quantiles = range && { probabilities, values: range }
       counts.runs += 1
       counts.rows += written.length
       const { model: name, version, sha256 } = model
       written.forEach((meter, row) => {
         const own = values.subarray(row * horizon, (row + 1) * horizon)
-        onForecast({ model: name, version, meter, origin, intervalMs, unit, values: own })
+        const around = rangeOf(quantiles, row, horizon)
+        onForecast({ model: name, version, meter, origin, intervalMs, unit, values: own, ...around })
       })
       onBatch?.({
         model: name,
@@ -193,6 +203,7 @@ export const createForecaster = (parts: Parts, options: Options = {}): Forecaste
         meters: written,
         features,
         values,
+        ...(quantiles && { quantiles }),
       })
     }
   }
@@ -236,3 +247,16 @@ export const createForecaster = (parts: Parts, options: Options = {}): Forecaste
 }
 
 const keyOf = (register: string, intervalMs: number): string => `${register}/${intervalMs}`
+
+/** The quantiles of one row; none where one of them is no number: the forecast itself is still worth having. */
+const rangeOf = (
+  quantiles: Quantiles | undefined,
+  row: number,
+  horizon: number,
+): Pick<Forecast, 'quantiles'> => {
+  if (quantiles === undefined) return {}
+  const { probabilities, values } = quantiles
+  const size = probabilities.length * horizon
+  const own = values.subarray(row * size, (row + 1) * size)
+  return own.every(Number.isFinite) ? { quantiles: { probabilities, values: own } } : {}
+}

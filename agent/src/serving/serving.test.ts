@@ -183,3 +183,37 @@ test('the runtime gives what the weights say', async () => {
   expect([...block]).toEqual([0, 3.5, 29.5, 8.5, 79.5, 0])
   await loaded.close()
 })
+
+describe('a model with quantiles', () => {
+  const layers = [{ weights: Float32Array.of(1, 10, 2, 20), bias: Float32Array.of(0.5, -0.5) }]
+  const signed = tinyContract({ features: 2, horizon: 2, quantiles: [0.1, 0.5, 0.9] })
+  const rows = Float32Array.of(1, 1, 2, 3)
+  const load = async (contractOf = signed, quantileOffsets: readonly number[] = [-1, 0, 2]) => {
+    const path = join(folder, `quantiles-${quantileOffsets.join('_')}.onnx`)
+    await writeFile(path, encodeTinyModel({ layers, quantileOffsets }))
+    return loadModel(path, identity(1), contractOf)
+  }
+
+  test('gives them beside the forecast, in one run', async () => {
+    const models = createActiveModels({ load: loadModel, now: () => 0 })
+    models.activate(await load())
+    const active = models.active('load') as LoadedModel
+    const quantiles = new Float32Array(12)
+    const into = new Float32Array(4)
+    expect(await active.run(rows, 2, into, quantiles)).toBe(into)
+    expect([...into]).toEqual([3.5, 29.5, 8.5, 79.5])
+    expect([...quantiles]).toEqual([2.5, 28.5, 3.5, 29.5, 5.5, 31.5, 7.5, 78.5, 8.5, 79.5, 10.5, 81.5])
+    expect([...(await active.run(rows, 2, undefined, quantiles))]).toEqual([...into])
+    expect([...(await active.run(rows, 2))]).toEqual([...into])
+    await models.close()
+  })
+
+  test.each([
+    ['the contract knows no quantiles', tinyContract({ features: 2, horizon: 2 }), [-1, 0, 2]],
+    ['the file has none', signed, []],
+    ['the file has others', signed, [-1, 2]],
+    ['the contract counts others', { ...signed, quantiles: [0.1, 0.9] }, [-1, 0, 2]],
+  ])('is refused where %s', async (_, contractOf, offsets) => {
+    await expect(load(contractOf, offsets)).rejects.toMatchObject({ code: 'CONTRACT_MISMATCH' })
+  })
+})

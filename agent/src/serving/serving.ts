@@ -15,8 +15,14 @@ export interface LoadedModel extends ModelIdentity {
   /**
    * `features`: rows × F, row-major, raw units; not to be changed before the answer. Returns rows × H, in `into` (of
    * exactly that length) where it is given: many rows again and again then leave no garbage. Throws `Failure` RUN_FAILED.
+   * `quantilesInto`, only where the contract has quantiles, receives them: rows × Q × H.
    */
-  readonly run: (features: Float32Array, rows: number, into?: Float32Array) => Promise<Float32Array>
+  readonly run: (
+    features: Float32Array,
+    rows: number,
+    into?: Float32Array,
+    quantilesInto?: Float32Array,
+  ) => Promise<Float32Array>
   readonly close: () => Promise<void>
 }
 

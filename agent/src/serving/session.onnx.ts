@@ -4,7 +4,7 @@
  */
 
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import type { Contract } from '@imlma/protocol/manifest'
+import { quantilesOf, type Contract } from '@imlma/protocol/manifest'
 import { Failure, invariant } from '@imlma/protocol/result'
 import { checkContract, type TensorDescription } from './contract.ts'
 import type { LoadedModel, ModelIdentity } from './serving.ts'
@@ -47,22 +47,34 @@ const toLoadedModel = (
   const input = (contract.inputs[0] as Contract['inputs'][number]).name
   const output = (contract.outputs[0] as Contract['outputs'][number]).name
   const columns = (contract.inputs[0] as Contract['inputs'][number]).shape.at(-1) as number
+  const quantileOutput = contract.outputs[1]?.name
+  const quantileCount = quantilesOf(contract).length
   // Reused by every run of this session: an object literal with a computed name costs a dictionary each time.
   const fetches = [output]
+  const tensorOf = (values: Float32Array, shape: readonly number[]) => new Tensor('float32', values, shape)
   let closing: Promise<void> | undefined
   return {
     model,
     version,
     sha256,
     contract,
-    run: async (features, rows, into) => {
+    run: async (features, rows, into, quantilesInto) => {
       invariant(closing === undefined, 'a closed model is not run')
       invariant(features.length >= rows * columns, 'features hold rows × columns')
       const values = features.length === rows * columns ? features : features.subarray(0, rows * columns)
       try {
         const feeds = { [input]: new Tensor('float32', values, [rows, columns]) }
+        if (quantilesInto !== undefined) {
+          invariant(quantileOutput !== undefined, 'only a model with quantiles is asked for them')
+          const forecast = into ?? new Float32Array(rows * contract.horizon)
+          await session.run(feeds, {
+            [output]: tensorOf(forecast, [rows, contract.horizon]),
+            [quantileOutput]: tensorOf(quantilesInto, [rows, quantileCount, contract.horizon]),
+          })
+          return forecast
+        }
         if (into !== undefined) {
-          await session.run(feeds, { [output]: new Tensor('float32', into, [rows, contract.horizon]) })
+          await session.run(feeds, { [output]: tensorOf(into, [rows, contract.horizon]) })
           return into
         }
         const answer = await session.run(feeds, fetches)

@@ -9,6 +9,7 @@ interface TinyContract {
   readonly register?: string
   /** Steps of a season. */
   readonly seasonSteps?: number
+  readonly quantiles?: readonly number[]
 }
 
 export const tinyContract = ({
@@ -17,6 +18,7 @@ export const tinyContract = ({
   intervalMs = 900_000,
   register = '1-0:1.8.0',
   seasonSteps = 4,
+  quantiles = [],
 }: TinyContract): Contract => ({
   task: 'forecast',
   quantity: 'active power',
@@ -26,7 +28,13 @@ export const tinyContract = ({
   contextLength: features,
   horizon,
   inputs: [{ name: 'features', type: 'float32', shape: [null, features] }],
-  outputs: [{ name: 'forecast', type: 'float32', shape: [null, horizon] }],
+  outputs: [
+    { name: 'forecast', type: 'float32', shape: [null, horizon] },
+    ...(quantiles.length === 0
+      ? []
+      : [{ name: 'quantiles', type: 'float32' as const, shape: [null, quantiles.length, horizon] }]),
+  ],
+  ...(quantiles.length > 0 && { quantiles: [...quantiles] }),
   features: {
     v: 1,
     intervalMs,

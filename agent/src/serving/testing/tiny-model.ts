@@ -14,6 +14,8 @@ export interface TinyModel {
   readonly layers: readonly Dense[]
   readonly inputName?: string
   readonly outputName?: string
+  /** A second output `quantiles`: the forecast plus each of these. */
+  readonly quantileOffsets?: readonly number[]
 }
 
 /** The model as the bytes of an ONNX file (opset 17). */
@@ -21,6 +23,7 @@ export const encodeTinyModel = ({
   layers,
   inputName = 'features',
   outputName = 'forecast',
+  quantileOffsets = [],
 }: TinyModel): Uint8Array<ArrayBuffer> => {
   const first = layers[0] as Dense
   const last = layers.at(-1) as Dense
@@ -38,12 +41,20 @@ export const encodeTinyModel = ({
     initializers.push(tensor(`bias${index}`, [bias.length], bias))
     value = next
   })
+  const outputs = [batchOf(outputName, [last.bias.length])]
+  if (quantileOffsets.length > 0) {
+    nodes.push(node('Unsqueeze', [outputName, 'axes'], 'between'))
+    nodes.push(node('Add', ['between', 'offsets'], 'quantiles'))
+    initializers.push(axes([1]))
+    initializers.push(tensor('offsets', [quantileOffsets.length, 1], Float32Array.from(quantileOffsets)))
+    outputs.push(batchOf('quantiles', [quantileOffsets.length, last.bias.length]))
+  }
   const graph = [
     ...nodes.flatMap((bytes) => message(1, bytes)),
     ...text(2, 'tiny'),
     ...initializers.flatMap((bytes) => message(5, bytes)),
-    ...message(11, batchOf(inputName, first.weights.length / first.bias.length)),
-    ...message(12, batchOf(outputName, last.bias.length)),
+    ...message(11, batchOf(inputName, [first.weights.length / first.bias.length])),
+    ...outputs.flatMap((bytes) => message(12, bytes)),
   ]
   return Uint8Array.from([...number(1, 8), ...message(7, graph), ...message(8, number(2, 17))])
 }
@@ -93,9 +104,18 @@ const tensor = (name: string, shape: readonly number[], values: Float32Array): n
   ...message(9, [...new Uint8Array(values.buffer, values.byteOffset, values.byteLength)]),
 ]
 
-/** A value of shape [batch, columns]. */
-const batchOf = (name: string, columns: number): number[] => {
-  const shape = [...message(1, text(2, 'batch')), ...message(1, number(1, columns))]
+const int64 = 7
+
+const axes = (values: readonly number[]): number[] => [
+  ...number(1, values.length),
+  ...number(2, int64),
+  ...text(8, 'axes'),
+  ...message(9, [...new Uint8Array(BigInt64Array.from(values, BigInt).buffer)]),
+]
+
+/** A value of shape [batch, …sizes]. */
+const batchOf = (name: string, sizes: readonly number[]): number[] => {
+  const shape = [...message(1, text(2, 'batch')), ...sizes.flatMap((size) => message(1, number(1, size)))]
   const type = message(1, [...number(1, float32), ...message(2, shape)])
   return [...text(1, name), ...message(2, type)]
 }
