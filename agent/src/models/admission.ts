@@ -10,6 +10,7 @@ import { featureCount } from '@imlma/protocol/features'
 import {
   manifestPayloadType,
   manifestSchema,
+  outputsAgree,
   toGoldenVectors,
   type Contract,
   type Manifest,
@@ -148,12 +149,14 @@ const checkValidity = (desired: Desired, root: TrustRoot, clock: Clock): Result<
 }
 
 /** Does the contract agree with itself? Whether the file agrees with it is looked at when it is loaded. */
-const checkContract = ({ inputs, horizon, outputs, intervalMs, features }: Contract) => {
+const checkContract = (contract: Contract) => {
+  const { inputs, horizon, outputs, intervalMs, features } = contract
   const columns = inputs[0]?.shape.at(-1)
   const steps = outputs[0]?.shape.at(-1)
   const agrees =
     columns === featureCount(features) &&
     steps === horizon &&
+    outputsAgree(contract) &&
     features.horizon === horizon &&
     features.intervalMs === intervalMs
   return agrees
