@@ -18,6 +18,7 @@ import {
   lineOf,
   tallyOfCheck,
   tallyOfTests,
+  withNothingFailed,
   withSkipsFailed,
   type Tally,
 } from './check/tally.ts'
@@ -101,11 +102,21 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   })
 
 const { values, positionals } = parse()
-let tally = emptyTally
-for (const section of choose(values.only)) {
-  if (interruptedBy !== undefined) break
-  tally = addTallies(tally, await runSection(section, values.fix ?? false, positionals))
+const chosen = choose(values.only)
+if (positionals.length > 0 && !chosen.some(({ hasTests }) => hasTests)) {
+  console.error(`words choose tests, and ${values.only} has none\n${usage}`)
+  process.exit(2)
 }
+let [checks, tests] = [emptyTally, emptyTally]
+for (const section of chosen) {
+  if (interruptedBy !== undefined) break
+  const tally = await runSection(section, values.fix ?? false, positionals)
+  if (section.hasTests) tests = addTallies(tests, tally)
+  else checks = addTallies(checks, tally)
+}
+if (interruptedBy === undefined && chosen.some(({ hasTests }) => hasTests))
+  tests = withNothingFailed(tests, positionals)
+let tally = addTallies(checks, tests)
 if (inCi) tally = withSkipsFailed(tally)
 if (interruptedBy !== undefined) tally = { ...tally, failed: [...tally.failed, `ended by ${interruptedBy}`] }
 

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { addTallies, emptyTally, lineOf, tallyOfCheck, tallyOfTests, withSkipsFailed } from './tally.ts'
+import {
+  addTallies,
+  emptyTally,
+  lineOf,
+  tallyOfCheck,
+  tallyOfTests,
+  withNothingFailed,
+  withSkipsFailed,
+} from './tally.ts'
 
 const report = { passed: 3, failed: [], skipped: [{ name: 'page', reason: 'install chromium' }] }
 
@@ -19,6 +27,15 @@ describe('the tally of a run', () => {
       failed: ['page (skipped: install chromium)'],
       skipped: [],
     })
+  })
+
+  test('words that no test’s path holds are a failure, and so is a run without tests', () => {
+    expect(withNothingFailed(emptyTally, ['outbx', 'link']).failed).toEqual([
+      'no test has "outbx" or "link" in its path',
+    ])
+    expect(withNothingFailed(emptyTally, []).failed).toEqual(['no test has run'])
+    for (const some of [report, { ...emptyTally, failed: ['a'] }, { ...report, passed: 0 }])
+      expect(withNothingFailed(some, ['outbox'])).toEqual(some)
   })
 
   test('a runner that fails without a failed test is a failure of its own', () => {

@@ -37,6 +37,16 @@ export const tallyOfTests = (name: string, exitCode: number, report: Tally | und
   return explained ? tally : { ...tally, failed: [`${name}: the test runner failed by itself`] }
 }
 
+/**
+ * The tally of all sections with tests: one of nothing is a failure, so that a mistyped word does not look like success.
+ * `words`: what was asked for of the paths, none for all tests.
+ */
+export const withNothingFailed = (tally: Tally, words: readonly string[]): Tally => {
+  if (tally.passed + tally.failed.length + tally.skipped.length > 0) return tally
+  const wanted = words.map((word) => `"${word}"`).join(' or ')
+  return { ...tally, failed: [`no test has ${wanted === '' ? 'run' : `${wanted} in its path`}`] }
+}
+
 /** Where everything a test needs must be there (continuous integration), a skipped test is a failed one. */
 export const withSkipsFailed = (tally: Tally): Tally => ({
   passed: tally.passed,
