@@ -105,15 +105,19 @@ const solveOwn = (
 /** Per step: the sum of squared errors of these weights over the rows of `sums`. */
 export const squaredErrorsOf = (sums: GramSums, weights: Float64Array): Float64Array => {
   const { size, horizon, gram, moments, targetSquares } = sums
+  const own = new Float64Array(size)
   return targetSquares.map((squares, step) => {
     const used: number[] = []
-    for (let i = 0; i < size; i++) if (weights[i * horizon + step] !== 0) used.push(i)
+    for (let i = 0; i < size; i++) {
+      own[i] = weights[i * horizon + step] as number
+      if (own[i] !== 0) used.push(i)
+    }
     let error = squares
     for (const i of used) {
+      const row = i * size
       let product = -2 * (moments[i * horizon + step] as number)
-      for (const j of used)
-        product += (gram[i * size + j] as number) * (weights[j * horizon + step] as number)
-      error += product * (weights[i * horizon + step] as number)
+      for (const j of used) product += (gram[row + j] as number) * (own[j] as number)
+      error += product * (own[i] as number)
     }
     return Math.max(0, error)
   })

@@ -53,7 +53,10 @@ export const ridge = {
     }
     const design = designOf(examples, parameters)
     const fitted = await gramOf(parts, examples, standard, train, run, [0, 0.5])
-    const checked = await gramOf(parts, examples, standard, validation, run, [0.5, 0.7])
+    // One penalty needs no choosing.
+    const judges = parameters.refit || parameters.lambdas.length > 1
+    const checkedRows = judges ? validation : { ...validation, rows: 0 }
+    const checked = await gramOf(parts, examples, standard, checkedRows, run, [0.5, 0.7])
 
     let best: { lambda: number; loss: number; weights: Float64Array } = {
       lambda: 0,
@@ -65,7 +68,7 @@ export const ridge = {
       const weights = solveRidge(fitted, design, lambda)
       const loss =
         squaredErrorsOf(checked, weights).reduce((sum, error) => sum + error, 0) /
-        (checked.rows * builder.horizon)
+        (Math.max(1, checked.rows) * builder.horizon)
       if (loss < best.loss) best = { lambda, loss, weights }
       run.onProgress({
         phase: 'validate',

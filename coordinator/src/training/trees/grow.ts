@@ -115,7 +115,7 @@ export const createGrower = (table: BinnedTable, rules: GrowthRules): Grower => 
       }
       const own = takeHistogram()
       build(own, smaller)
-      subtractHistogram(inherited, own)
+      subtractHistogram(inherited, own, offsets, columns)
       larger.histogram = inherited
       look(larger)
       if (mayDivide(smaller)) {

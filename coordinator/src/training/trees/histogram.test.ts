@@ -36,14 +36,14 @@ test('the parent minus one child is the other child to the last bit', () => {
     packingFor(rows),
   )
   const order = Int32Array.from({ length: rows }, (_, i) => (i * 500) % rows)
+  const every = Int32Array.from({ length: columns }, (_, i) => i)
   const of = (begin: number, end: number): Float64Array => {
     const histogram = new Float64Array(offsets.at(-1) as number)
-    const every = Int32Array.from({ length: columns }, (_, i) => i)
     buildHistogram(histogram, table, offsets, every, order, begin, end, packed, new Float64Array(rows))
     return histogram
   }
   const other = of(0, rows)
-  subtractHistogram(other, of(0, 300))
+  subtractHistogram(other, of(0, 300), offsets, every)
   expect(other).toEqual(of(300, rows))
   expect(
     rowsIn(

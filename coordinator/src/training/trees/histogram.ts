@@ -54,7 +54,7 @@ export const histogramOffsets = ({ edges }: Pick<BinnedTable, 'edges'>): Int32Ar
   return offsets
 }
 
-/** Fills `histogram` with the sums of these columns over `rows[begin … end)`. `gathered` is scratch of as many rows. */
+/** The sums of these columns over `rows[begin … end)`; others stay as they are. `gathered` is scratch of as many rows. */
 export const buildHistogram = (
   histogram: Float64Array,
   { bins, rows: height }: BinnedTable,
@@ -66,7 +66,7 @@ export const buildHistogram = (
   packed: Float64Array,
   gathered: Float64Array,
 ): void => {
-  histogram.fill(0)
+  for (const column of columns) histogram.fill(0, offsets[column], offsets[column + 1])
   const size = end - begin
   for (let i = 0; i < size; i++) gathered[i] = packed[rows[begin + i] as number] as number
   let c = 0
@@ -109,7 +109,16 @@ export const buildHistogram = (
   }
 }
 
-/** `histogram` becomes the other child's. */
-export const subtractHistogram = (histogram: Float64Array, child: Float64Array): void => {
-  for (let i = 0; i < histogram.length; i++) histogram[i] = (histogram[i] as number) - (child[i] as number)
+/** `histogram` becomes the other child's, in these columns. */
+export const subtractHistogram = (
+  histogram: Float64Array,
+  child: Float64Array,
+  offsets: Int32Array,
+  columns: Int32Array,
+): void => {
+  for (const column of columns) {
+    const end = offsets[column + 1] as number
+    for (let i = offsets[column] as number; i < end; i++)
+      histogram[i] = (histogram[i] as number) - (child[i] as number)
+  }
 }
