@@ -9,11 +9,13 @@ import type { Examples } from './examples.ts'
 import type { MatrixProducts } from './gram.ts'
 import type { Graph } from './graph.ts'
 import type { GraphSessions } from './engine/session.ts'
+import type { Recall } from './recall.ts'
 import type { SearchSpace } from '../tuning/space.ts'
 
 export interface LearnerParts {
   readonly products: MatrixProducts
   readonly sessions: GraphSessions
+  readonly recall: Recall
 }
 
 /** As much of a feature builder as most learners need. Plain regression has it too: horizon 1, no columns of a step. */

@@ -2,8 +2,10 @@
 import { createGraphSessions } from './engine/session.onnx.ts'
 import type { LearnerParts } from './learner.ts'
 import { createMatrixProducts } from './products.onnx.ts'
+import { createRecall } from './recall.ts'
 
 export const createLearnerParts = async (): Promise<LearnerParts> => ({
   products: await createMatrixProducts(),
   sessions: createGraphSessions(),
+  recall: createRecall(),
 })

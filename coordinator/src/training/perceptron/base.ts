@@ -20,7 +20,10 @@ export const fitRidgeBase = async (
   const quietly = { ...run, onProgress: () => undefined }
   const fit = (wishes: object) =>
     ridge.train(parts, examples, ridge.parametersSchema.parse({ normalisation, ...wishes }), quietly)
-  const before = await fit({ refit: false })
+  // The same for every trial on the same examples.
+  const before = await parts.recall(examples, `ridge base ${JSON.stringify(normalisation)}`, () =>
+    fit({ refit: false }),
+  )
   return {
     before: before.graph,
     refitted: async () => (await fit({ lambdas: [before.parameters.lambda], refit: true })).graph,

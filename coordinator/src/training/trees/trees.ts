@@ -5,7 +5,7 @@
  */
 import { errorSumsOf } from '@imlma/protocol/metrics'
 import type { FeatureLayout, Learner, LearnerParts, TrainingExamples, TrainingRun } from '../learner.ts'
-import { planNormalisation, type NormalisationChoice } from '../normalisation.ts'
+import { planNormalisation, usualNormalisation } from '../normalisation.ts'
 import { boost, type Boosted, type BoostPart, type BoostRules, type Forest } from './boost.ts'
 import { longLayoutOf } from './long-layout.ts'
 import { longRowsOf, tableOf, targetsOf, type LongRows } from './long-rows.ts'
@@ -44,7 +44,7 @@ export const trees = {
     const share = Math.min(1, parameters.longRowsMax / (train.rows * builder.horizon))
     const known = longRowsOf(train, builder.count, layout, normalisation, share)
     const checked = longRowsOf(validation, builder.count, layout, normalisation, share)
-    const offsets = parameters.base === 'none' ? null : await ridgeOffsets(parts, examples, choice, run)
+    const offsets = parameters.base === 'none' ? null : await offsetsOf(parts, examples, choice, run)
 
     const knownTable = tableOf([known], parameters)
     const checkedTable = tableOf([checked], knownTable)
@@ -92,11 +92,11 @@ export const trees = {
   },
 } satisfies Learner<TreesParameters>
 
-/** By mean and deviation where the features hold both. */
-const usualNormalisation = ({ names }: Pick<FeatureLayout, 'names'>): NormalisationChoice => {
-  const held = ['mean of ', 'deviation of '].every((start) => names.some((name) => name.startsWith(start)))
-  return held ? { level: 'mean', scale: 'deviation' } : { level: 'none', scale: 'none' }
-}
+/** The same for every trial on the same examples. */
+const offsetsOf: typeof ridgeOffsets = (parts, examples, choice, run) =>
+  parts.recall(examples, `ridge offsets ${JSON.stringify(choice)}`, () =>
+    ridgeOffsets(parts, examples, choice, run),
+  )
 
 /** The forecast's first, then one per quantile. */
 const lossesOf = ({ loss, quantiles }: TreesParameters): readonly LossKind[] => {
