@@ -23,6 +23,7 @@ import { toDelayMs } from './backoff.ts'
 import { parseBrokerUrl } from './broker-url.ts'
 import { openConnection, type Connection, type Incoming, type TlsOptions } from './connection.mqtt.ts'
 import { linkDown } from './in-flight.timer.ts'
+import { createLatest, type Latest } from './latest.timer.ts'
 import type { AgentChannel, ControlChannel, ControlMessage, Link } from './link.ts'
 
 export interface MqttLinkParts {
@@ -53,7 +54,7 @@ export interface MqttLink extends Link {
   readonly start: () => void
 }
 
-type Latest = 'presence' | 'reported'
+type LatestChannel = 'presence' | 'reported'
 const listened = ['ack', 'desired', 'chunk', 'command'] as const satisfies readonly ControlChannel[]
 
 /** A connection that lasted so long was a good one: the next wait is short again. */
@@ -74,8 +75,6 @@ export const createMqttLink = (parts: MqttLinkParts, options: MqttLinkOptions): 
   const listeners = new Map<ControlChannel, Set<(message: ControlMessage) => void>>(
     listened.map((channel) => [channel, new Set()]),
   )
-  const latest = new Map<Latest, Uint8Array>()
-  const publishing = new Set<Latest>()
 
   let connection: Connection | undefined
   let ready = false
@@ -98,18 +97,12 @@ export const createMqttLink = (parts: MqttLinkParts, options: MqttLinkOptions): 
     await connection.publish(toOutgoing(channel, payload, id))
   }
 
-  const flushLatest = (channel: Latest): void => {
-    const payload = latest.get(channel)
-    if (payload === undefined || !ready || publishing.has(channel)) return
-    publishing.add(channel)
-    publish(channel, payload)
-      .catch(() => undefined) // goes out again at the next connect
-      .finally(() => {
-        publishing.delete(channel)
-        if (latest.get(channel) !== payload) flushLatest(channel)
-      })
-      .catch(() => undefined)
-  }
+  const latestOf = (channel: LatestChannel): Latest =>
+    createLatest({
+      publish: (payload) => publish(channel, payload),
+      delayMs: () => toDelayMs(0, backoff, random),
+    })
+  const latest = { presence: latestOf('presence'), reported: latestOf('reported') }
 
   const deliver = ({ topic, payload, retained }: Incoming): void => {
     const parsed = parseTopic(topic)
@@ -124,8 +117,8 @@ export const createMqttLink = (parts: MqttLinkParts, options: MqttLinkOptions): 
     readySince = performance.now()
     connects += 1
     publish('presence', presence('online')).catch(() => undefined)
-    flushLatest('presence')
-    flushLatest('reported')
+    latest.presence.resume()
+    latest.reported.resume()
     for (const listener of connectListeners) listener()
   }
 
@@ -133,6 +126,8 @@ export const createMqttLink = (parts: MqttLinkParts, options: MqttLinkOptions): 
     if (ready && performance.now() - readySince > goodConnectionMs) attempt = 0
     ready = false
     connection = undefined
+    latest.presence.pause()
+    latest.reported.pause()
     if (closed) return
     onEnd(cause)
     timer = setTimeout(open, toDelayMs(attempt, backoff, random))
@@ -170,10 +165,7 @@ export const createMqttLink = (parts: MqttLinkParts, options: MqttLinkOptions): 
       if (!closed && connection === undefined && timer === undefined) open()
     },
     publish,
-    publishLatest: (channel, payload) => {
-      latest.set(channel, payload)
-      flushLatest(channel)
-    },
+    publishLatest: (channel, payload) => latest[channel].set(payload),
     on: (channel, listener) => {
       listeners.get(channel)?.add(listener)
       return () => void listeners.get(channel)?.delete(listener)

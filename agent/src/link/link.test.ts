@@ -203,6 +203,32 @@ describe('link', () => {
     await vi.waitUntil(() => seen.at(-1)?.text === '{"n":3}')
   })
 
+  test('the latest report goes out in the end when the broker was too busy for it', async () => {
+    const { broker, url } = await startBroker()
+    const held: (() => void)[] = []
+    broker.authorizePublish = (_client, { topic }, done) => {
+      if (topic.endsWith('/readings')) held.push(() => done(null))
+      else done(null)
+    }
+    const { seen } = await startWatcher(url, toTopic(address, 'reported'))
+    const link = startLink(url, { inFlightMax: 1, waitingMax: 0 })
+    await vi.waitUntil(link.connected)
+    // Presence goes first: a place is free when the broker has it.
+    const reading = vi.waitUntil(
+      async () => (await codeOf(link.publish('readings', Uint8Array.of(1)))) === 'resolved',
+    )
+    await vi.waitUntil(() => held.length === 1)
+    link.publishLatest('reported', encodeJson({ n: 1 }))
+    link.publishLatest('reported', encodeJson({ n: 2 }))
+    expect(await codeOf(link.publish('alarm', encodeJson({})))).toBe('LINK_BUSY')
+    expect(seen).toEqual([])
+    held[0]?.()
+    await reading
+    await vi.waitUntil(() => seen.length > 0)
+    expect(seen.map(({ text }) => text)).toEqual(['{"n":2}'])
+    expect(link.reconnects()).toBe(0)
+  })
+
   test('a broker that acknowledges nothing is left, and its packets are refused', async () => {
     const { broker, url } = await startBroker()
     const held: (() => void)[] = []

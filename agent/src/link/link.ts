@@ -19,7 +19,7 @@ export interface ControlMessage {
 export interface Link {
   /** Resolves on PUBACK. Throws `Failure` LINK_DOWN (retryable) while there is no connection. */
   readonly publish: (channel: AgentChannel, payload: Uint8Array, id?: string) => Promise<void>
-  /** The latest payload wins; it is published now or at the next connect (retained channels). */
+  /** The latest payload wins; it is published until the broker has it, and again at every connect (retained channels). */
   readonly publishLatest: (channel: 'presence' | 'reported', payload: Uint8Array) => void
   readonly on: (channel: ControlChannel, listener: (message: ControlMessage) => void) => () => void
   /** Called on every connect. */
