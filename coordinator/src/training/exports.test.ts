@@ -66,14 +66,18 @@ const forest = { rounds: 8, rowsMin: 4 }
 
 /** By learner: a graph of each form that its settings give it. A learner that is not named here is trained by its defaults. */
 const variants: Readonly<Record<string, readonly Variant[]>> = {
-  ridge: ['per-step', 'shared'].flatMap((form) =>
-    [usual, none, { level: 'last', scale: 'none' }, { level: 'none', scale: 'deviation' }].map(
-      (normalisation) => ({
-        name: `${form}, ${Object.values(normalisation).join('/')}`,
-        wishes: { form, normalisation },
-      }),
+  ridge: [
+    { name: 'quantiles', wishes: { quantiles } },
+    { name: 'quantiles, plain', wishes: { quantiles, normalisation: none } },
+    ...['per-step', 'shared'].flatMap((form) =>
+      [usual, none, { level: 'last', scale: 'none' }, { level: 'none', scale: 'deviation' }].map(
+        (normalisation) => ({
+          name: `${form}, ${Object.values(normalisation).join('/')}`,
+          wishes: { form, normalisation },
+        }),
+      ),
     ),
-  ),
+  ],
   trees: [
     { name: 'one output', wishes: forest },
     { name: 'plain', wishes: { ...forest, normalisation: none } },
