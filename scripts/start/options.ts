@@ -43,7 +43,7 @@ export const parseOptions = (argv: readonly string[]): StartOptions =>
       new Option(
         '--learner <name>',
         'auto: searched at every training (default: ridge, or perceptron with --data)',
-      ).choices(['ridge', 'trees', 'perceptron', 'seasonal-naive', 'auto']),
+      ).choices(['ridge', 'trees', 'perceptron', 'recurrent', 'seasonal-naive', 'auto']),
     )
     .option('--trials <number>', 'trials of a search (auto)', toCount)
     .option('--meters <number>', 'simulated meters', toCount, 60)

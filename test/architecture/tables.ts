@@ -38,7 +38,7 @@ export const technologies: Readonly<Record<string, readonly string[] | 'any'>> =
   nacl: ['tweetnacl'],
   net: [],
   onnx: ['onnxruntime-node'],
-  tfjs: ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm', 'node:util'],
+  tfjs: ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm', '@tensorflow/tfjs-node', 'node:util'],
   os: [],
   pino: ['pino'],
   postgres: ['kysely', 'pg'],

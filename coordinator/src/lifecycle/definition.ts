@@ -19,7 +19,7 @@ export const modelDefinitionSchema = z.object({
   zone: zoneSchema.default([...utc]),
   holidays: z.array(civilDateSchema).max(2_000).default([]),
   /** `auto`: learner, parameters and features are chosen by a study at every training. */
-  learner: z.enum(['ridge', 'trees', 'perceptron', 'seasonal-naive', 'auto']).default('ridge'),
+  learner: z.enum(['ridge', 'trees', 'perceptron', 'recurrent', 'seasonal-naive', 'auto']).default('ridge'),
   parameters: z.record(z.string(), z.unknown()).default({}),
   seed: z.number().int().default(1),
   trigger: z.object({

@@ -9,12 +9,14 @@ import type { Examples } from './examples.ts'
 import type { MatrixProducts } from './gram.ts'
 import type { Graph } from './graph.ts'
 import type { GraphSessions } from './engine/session.ts'
+import type { RecurrentEngine } from './recurrent/engine.ts'
 import type { Recall } from './recall.ts'
 import type { SearchSpace } from '../tuning/space.ts'
 
 export interface LearnerParts {
   readonly products: MatrixProducts
   readonly sessions: GraphSessions
+  readonly recurrent: RecurrentEngine
   readonly recall: Recall
 }
 

@@ -2,6 +2,7 @@
 import { Failure } from '@imlma/protocol/result'
 import type { Learner } from './learner.ts'
 import { perceptron } from './perceptron/perceptron.ts'
+import { recurrent } from './recurrent/recurrent.ts'
 import { ridge } from './ridge.ts'
 import { seasonalNaive } from './seasonal-naive.ts'
 import { trees } from './trees/trees.ts'
@@ -9,7 +10,7 @@ import { trees } from './trees/trees.ts'
 /** Those that a study chooses from; seasonal naive is what all of them are measured against. */
 export const tunableLearners = [ridge, trees, perceptron] as readonly Learner[]
 
-const learners = [...tunableLearners, seasonalNaive as Learner]
+const learners = [...tunableLearners, recurrent as Learner, seasonalNaive as Learner]
 
 /** Throws `Failure` UNKNOWN_LEARNER. */
 export const learnerNamed = (name: string): Learner => {

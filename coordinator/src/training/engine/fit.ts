@@ -95,7 +95,7 @@ export const fit = async (
       })
       state = { weights: nextWeights, first: nextFirst, second: nextSecond } as State
       const now: Epoch = { epoch, trainLoss: meanOf(losses), validationLoss: await check() }
-      if (!Number.isFinite(now.trainLoss)) throw diverged(epoch, options.learningRate)
+      if (!Number.isFinite(now.trainLoss)) throw divergedAt(epoch, options.learningRate)
       epochs.push(now)
       run.onEpoch?.(now)
       if (!validation || now.validationLoss < best.epoch.validationLoss)
@@ -168,7 +168,7 @@ const scalarsOf = (
 }
 
 /** Source: Durstenfeld, algorithm 235 (1964). */
-const shuffle = (order: Int32Array, random: Random): void => {
+export const shuffle = (order: Int32Array, random: Random): void => {
   for (let i = order.length - 1; i > 0; i--) {
     const j = random.below(i + 1)
     const kept = order[i] as number
@@ -183,7 +183,7 @@ const meanOf = (values: TensorValues | undefined): number => {
   return total / (values?.length ?? 1)
 }
 
-const diverged = (epoch: number, rate: number): Failure =>
+export const divergedAt = (epoch: number, rate: number): Failure =>
   new Failure('DIVERGED', `the loss is no number any more after epoch ${epoch}`, {
     hint: `a learning rate below ${rate}, or a limit for the gradient's norm`,
   })

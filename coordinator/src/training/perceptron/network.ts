@@ -53,7 +53,7 @@ export const networkParameters = (network: Network): readonly ParameterSpec[] =>
 export const standardRows = (
   graph: GraphBuilder,
   features: Value,
-  { normalisation, means, deviations }: Network,
+  { normalisation, means, deviations }: Pick<Network, 'normalisation' | 'means' | 'deviations'>,
 ): LevelAndScale & { readonly row: Value } => {
   const { row, level, scale } = normaliseRows(graph, features, normalisation)
   const constant = (label: string, values: Float32Array): Value =>

@@ -66,7 +66,7 @@ const meanOf = (graph: GraphBuilder, [first, ...others]: readonly Value[]): Valu
 }
 
 /** In units of the row's scale again. */
-const destandardise = (graph: GraphBuilder, value: Value, { shifts, spread }: TargetScale): Value => {
+export const destandardise = (graph: GraphBuilder, value: Value, { shifts, spread }: TargetScale): Value => {
   const constant = `${value.name}_shifts`
   const wide = multiply(graph, value, graph.scalar('float32', spread))
   return add(graph, wide, graph.constant(constant, 'float32', [shifts.length], shifts))

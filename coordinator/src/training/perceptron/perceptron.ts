@@ -33,7 +33,7 @@ export const perceptron = {
     run: TrainingRun,
   ) => {
     const { builder, train, validation } = examples
-    refuseMissing(train)
+    refuseMissing(train, 'a perceptron')
     const { sessions } = parts
     const choice = parameters.normalisation ?? usualNormalisation(builder)
     const normalisation = planNormalisation(builder, choice)
@@ -169,7 +169,7 @@ const rowsOf = ({ rows, features }: Pick<Examples, 'rows' | 'features'>, targets
   targets,
 })
 
-const joined = (first: Float32Array, second: Float32Array): Float32Array => {
+export const joined = (first: Float32Array, second: Float32Array): Float32Array => {
   const both = new Float32Array(first.length + second.length)
   both.set(first)
   both.set(second, first.length)
@@ -177,14 +177,15 @@ const joined = (first: Float32Array, second: Float32Array): Float32Array => {
 }
 
 /** Progress of a part of the way. */
-const within =
+export const within =
   (run: TrainingRun, phase: 'train' | 'refit', from: number, to: number): TrainingRun['onProgress'] =>
   (progress) =>
     run.onProgress({ ...progress, phase, fraction: from + (to - from) * progress.fraction })
 
-const refuseMissing = ({ features }: Pick<Examples, 'features'>): void => {
+/** Throws `Failure` BAD_PARAMETERS. */
+export const refuseMissing = ({ features }: Pick<Examples, 'features'>, what: string): void => {
   if (!features.some(Number.isNaN)) return
-  throw new Failure('BAD_PARAMETERS', 'a perceptron cannot be trained: the features have missing values', {
+  throw new Failure('BAD_PARAMETERS', `${what} cannot be trained: the features have missing values`, {
     hint: 'choose the learner trees: they know what to do with a missing value',
   })
 }
