@@ -6,6 +6,7 @@ export interface Layout {
   readonly registryHead: string
   readonly artifacts: string
   readonly training: string
+  readonly uploads: string
   readonly trust: string
 }
 
@@ -15,5 +16,6 @@ export const layoutOf = (dataDir: string): Layout => ({
   registryHead: `${dataDir}/registry.head.json`,
   artifacts: `${dataDir}/artifacts`,
   training: `${dataDir}/training`,
+  uploads: `${dataDir}/uploads`,
   trust: `${dataDir}/trust`,
 })

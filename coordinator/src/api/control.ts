@@ -1,4 +1,4 @@
-/** Everything the API, the page and `imlma` read of the control centre, and the two things they ask of it. */
+/** Everything the API, the page and `imlma` read of the control centre, and the few things they ask of it. */
 
 import type { Result } from '@imlma/protocol/result'
 import type { Envelope } from '@imlma/protocol/trust'
@@ -10,6 +10,7 @@ import type {
   ForecastsView,
   HealthView,
   ModelView,
+  RegistrationView,
   RolloutView,
   RoundView,
   StudyView,
@@ -28,6 +29,16 @@ export interface StoredArtifact {
   readonly bytes: number
   /** As it lies on disk; whoever uses it verifies the hash. */
   readonly stream: () => ReadableStream<Uint8Array>
+}
+
+/** A model that was made elsewhere asks to compete. */
+export interface RegistrationRequest {
+  /** SHA-256 of a file that was uploaded before. */
+  readonly artifact: string
+  /** The contract file, as it was sent. */
+  readonly contract: unknown
+  readonly note: string
+  readonly by: string
 }
 
 export interface Control {
@@ -51,6 +62,18 @@ export interface Control {
   readonly verifyChain: () => Promise<ChainView>
   /** Asks for a training now; single flight and the minimum of readings still hold. */
   readonly retrain: (model: string, reason: string) => Promise<Result<{ readonly run: string }>>
+  /** Streams a file to disk under a byte bound; it counts only when it is what its SHA-256 says. */
+  readonly upload: (
+    sha256: string,
+    content: AsyncIterable<Uint8Array>,
+  ) => Promise<Result<{ readonly bytes: number }>>
+  /** Durable on return: the run that will decide about it, and how many runs of the model come before. */
+  readonly register: (
+    model: string,
+    request: RegistrationRequest,
+  ) => Promise<Result<{ readonly run: string; readonly waitsFor: number }>>
+  /** Registrations whose run has not begun, first come first. */
+  readonly registrations: (model: string) => Promise<readonly RegistrationView[]>
   /** The next trust root; the chain of signatures decides whether it counts. */
   readonly submitRoot: (envelope: Envelope) => Promise<Result<{ readonly version: number }>>
   /** Called in the order of the changes; the returned function ends it. */

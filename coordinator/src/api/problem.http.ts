@@ -50,10 +50,16 @@ export const problem = (c: Context, status: ContentfulStatusCode, refusal: Refus
 /** Which status a refusal's code means; whatever is not listed is a refusal of well-formed content. */
 export const statusOf = (code: string): ContentfulStatusCode => {
   if (code.startsWith('UNKNOWN_') && code !== 'UNKNOWN_KEY') return 404
-  if (code === 'BUSY' || code === 'ALREADY_RUNNING' || code === 'COOLING_DOWN' || code === 'REPLAYED')
+  if (
+    code === 'BUSY' ||
+    code === 'QUEUE_FULL' ||
+    code === 'ALREADY_RUNNING' ||
+    code === 'COOLING_DOWN' ||
+    code === 'REPLAYED'
+  )
     return 409
   if (code === 'NOT_AUTHORISED' || code === 'BAD_SIGNATURE' || code === 'UNKNOWN_KEY') return 403
-  if (code === 'MALFORMED') return 400
+  if (code === 'MALFORMED' || code === 'TRUNCATED' || code === 'HASH_MISMATCH') return 400
   if (code === 'TOO_LARGE') return 413
   return 422
 }

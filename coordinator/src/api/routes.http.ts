@@ -6,7 +6,7 @@ import { HTTPException } from 'hono/http-exception'
 import { secureHeaders } from 'hono/secure-headers'
 import type { Hono } from 'hono'
 import { limits } from '@imlma/protocol/limits'
-import { createAccess, type AccessEnv, type AccessOptions } from './access.http.ts'
+import { createAccess, isUpload, type AccessEnv, type AccessOptions } from './access.http.ts'
 import type { Assets } from './assets.ts'
 import type { Control } from './control.ts'
 import { createMetrics } from './metrics.prom.ts'
@@ -15,6 +15,7 @@ import { addEventRoutes, type EventStreamOptions } from './routes/events.http.ts
 import { addFleetRoutes } from './routes/fleet.http.ts'
 import { addHistoryRoutes } from './routes/history.http.ts'
 import { addModelRoutes } from './routes/models.http.ts'
+import { addRegistrationRoutes } from './routes/registrations.http.ts'
 import { addTrustRoutes } from './routes/trust.http.ts'
 
 export interface AppParts {
@@ -56,13 +57,13 @@ export const createApp = ({ control, assets, onError }: AppParts, options: AppOp
   )
   app.use(securityHeaders(assets.importMapHash))
   app.use(createAccess(options))
-  app.use(
-    bodyLimit({
-      maxSize: bodyBytesMax,
-      onError: (c) =>
-        problem(c, 413, { code: 'TOO_LARGE', message: `a body has at most ${bodyBytesMax} bytes` }),
-    }),
-  )
+  const limitBody = bodyLimit({
+    maxSize: bodyBytesMax,
+    onError: (c) =>
+      problem(c, 413, { code: 'TOO_LARGE', message: `a body has at most ${bodyBytesMax} bytes` }),
+  })
+  // A file that is uploaded is not held in memory, and has a bound of its own.
+  app.use((c, next) => (isUpload(c.req) ? next() : limitBody(c, next)))
 
   app.route('/api/v1', createApi(control, options))
   app.doc31('/api/openapi.json', {
@@ -111,6 +112,7 @@ const createApi = (control: Control, { events }: AppOptions): OpenAPIHono<Access
   })
   addFleetRoutes(api, control)
   addModelRoutes(api, control)
+  addRegistrationRoutes(api, control)
   addHistoryRoutes(api, control)
   addEventRoutes(api, control, events)
   addTrustRoutes(api, control)

@@ -20,8 +20,10 @@ import { createMergedLatency } from '../fleet/latency-merge.sketches.ts'
 import { createLiveFleet } from '../fleet/live-fleet.ts'
 import { hashRows } from '../gate/rows.crypto.ts'
 import type { Layout } from '../layout.ts'
-import type { ModelDefinition } from '../lifecycle/definition.ts'
+import { toShadowRules, type ModelDefinition } from '../lifecycle/definition.ts'
 import { createEffects, type EffectParts } from '../lifecycle/effects.ts'
+import { createExamine } from '../lifecycle/registration/examine.ts'
+import { createRegistrations, registeredIn } from '../lifecycle/registration/registrations.ts'
 import { createJudge } from '../lifecycle/judge.ts'
 import { createLifecycle } from '../lifecycle/lifecycle.ts'
 import { createStudies } from '../lifecycle/studies.ts'
@@ -32,21 +34,25 @@ import { createFleetWait } from '../rollout/fleet-wait.timer.ts'
 import { createRollout } from '../rollout/rollout.ts'
 import { createRolloutStore } from '../rollout/store.ts'
 import { createTransfer } from '../rollout/transfer.ts'
+import { createShadowKeeper } from '../shadow/keeper.ts'
 import { createArtifactStore } from '../storage/artifacts.fs.ts'
 import type { ArtifactStore } from '../storage/artifacts.ts'
 import { openDatabase } from '../storage/database.sqlite.ts'
 import type { ReadingsReader } from '../storage/readings.ts'
 import { createStateStore } from '../storage/states.kysely.ts'
 import type { StudyState } from '../tuning/study-state.ts'
-import { createTrainer } from '../training/trainer.fork.ts'
+import { createExaminer, createTrainer } from '../training/trainer.fork.ts'
 import { createTriggerBook } from '../triggers/trigger-book.ts'
 import { establishTrust } from '../trust/establish.fs.ts'
 import { sealDesired, sealManifest } from '../trust/signer.ts'
 import { createControlView } from './control-view.ts'
+import { createRegister } from './register.ts'
+import { createUploads } from './uploads.fs.ts'
 import { createFreeze } from './freeze.fs.ts'
 import { createSignedVersions } from './signed-versions.ts'
 import { listenToAgents } from './agent-facts.ts'
 import { every } from './every.timer.ts'
+import { followShadows } from './shadows.ts'
 
 export interface CentreOptions {
   readonly layout: Layout
@@ -77,6 +83,8 @@ export interface Centre {
 const tickMs = 200
 /** How often a root that was left in the trust folder, and assignments that time alone changes, are looked for. */
 const reviewMs = 2_000
+/** How much of what was compared in shadow a power cut may take; one small document a model. */
+const shadowFlushMs = 2_000
 
 export const startCentre = async (
   { readings, log, learning = (ours) => ours }: CentreParts,
@@ -133,16 +141,30 @@ export const startCentre = async (
       filled: readings.filled(site, definition.register, definition.intervalMs),
       running,
     })
+  const shadows = await createShadowKeeper(
+    { registry, fleet, states, now, onFailure },
+    new Map(definitions.map((definition) => [definition.name, toShadowRules(definition)])),
+  )
+  const endShadows = await followShadows({ registry, rollout, onFailure }, definitions)
+
   const trainer = ({ training }: ModelDefinition) => createTrainer(training)
+  const registrations = createRegistrations(states)
+  const examiner = ({ training }: ModelDefinition) => createExaminer(training)
+  const newRunId = () => `run-${randomUUID().slice(0, 8)}`
   const definitionOf = (model: string) => definitions.find(({ name }) => name === model)
   const lifecycle = await createLifecycle(
     {
       registry,
       decideTrigger: async (definition) => {
+        const registered = await registrations.next(definition.name, now())
+        if (registered !== undefined) return registered
         const decision = await lookAtTrigger(definition, false)
         return decision.fire ? decision.trigger : undefined
       },
+      concludeShadow: ({ name }) => shadows.conclude(name),
       onStarted: async (model, trigger) => {
+        // Nothing is trained by a registration: readings go on being counted from the last training.
+        if (registeredIn(trigger) !== undefined) return registrations.started(model, trigger)
         const definition = definitionOf(model)
         if (definition !== undefined) await book.started(definition, trigger)
       },
@@ -157,6 +179,7 @@ export const startCentre = async (
           },
           artifacts,
         ),
+        examine: createExamine({ artifacts, examiner }),
         studies: createStudies(states, now),
         seal: (_type, manifest) => sealManifest(manifest, trust.release),
         rollout,
@@ -164,7 +187,7 @@ export const startCentre = async (
         codeVersion,
         now,
       }),
-      newRunId: () => `run-${randomUUID().slice(0, 8)}`,
+      newRunId: (trigger) => registeredIn(trigger)?.run ?? newRunId(),
       now,
       onFailure,
     },
@@ -192,6 +215,21 @@ export const startCentre = async (
       openArtifact: (sha256) => openArtifact(artifacts.path, sha256),
       contextLength: signed.contextLength,
       trialsOf: async (sha256) => readTrials(await artifacts.get(sha256)),
+      register: createRegister({
+        uploads: await createUploads({ folder: layout.uploads }),
+        artifacts,
+        registrations,
+        examiner,
+        registry,
+        lifecycle,
+        definitions,
+        readingsOf: ({ register, intervalMs }) => ({
+          filled: readings.filled(site, register, intervalMs),
+          lastAt: latestOf(readings.series({ site, register, intervalMs })),
+        }),
+        newRunId,
+        now,
+      }),
       health: () => ({
         broker: { url: options.brokerUrl, connected: client.connected() },
         problems: client.connected() ? [] : [`the broker ${options.brokerUrl} is not connected`],
@@ -210,6 +248,7 @@ export const startCentre = async (
   await listenToAgents({ client, fleet, registry, now, onFailure })
   await client.subscribe('fetch', transfer.accept)
   const endTicks = every(tickMs, lifecycle.tick, onFailure)
+  const endShadowFlush = every(shadowFlushMs, shadows.flush, onFailure)
   const endRefresh = every(1_000, control.refresh, onFailure)
   const endReview = every(
     reviewMs,
@@ -223,17 +262,22 @@ export const startCentre = async (
   return {
     url: server.url,
     stop: async () => {
-      await Promise.all([endTicks(), endRefresh(), endReview()])
+      await Promise.all([endTicks(), endShadowFlush(), endRefresh(), endReview()])
       await server.close()
       await lifecycle.stop()
+      endShadows()
       await rollout.stop()
       await endFleet()
+      await shadows.stop()
       signed.close()
       await client.close()
       await registry.close()
     },
   }
 }
+
+const latestOf = (series: readonly { readonly lastAt: number }[]): number | undefined =>
+  series.reduce<number | undefined>((latest, { lastAt }) => Math.max(latest ?? lastAt, lastAt), undefined)
 
 const openArtifact = async (
   pathOf: (sha256: string) => Promise<string | undefined>,

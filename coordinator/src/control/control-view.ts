@@ -34,6 +34,8 @@ export interface ControlParts {
   readonly contextLength: (envelopeSha256: string) => Promise<number | null>
   /** Trials of a study in the artifact store. */
   readonly trialsOf: (studySha256: string) => Promise<number>
+  /** Models that were made elsewhere. */
+  readonly register: Pick<Control, 'upload' | 'register' | 'registrations'>
   readonly health: () => Pick<HealthView, 'broker' | 'problems'>
   readonly now: () => number
 }
@@ -188,6 +190,7 @@ export const createControlView = (parts: ControlParts, options: ControlOptions):
       started.end()
       return begun === undefined ? notYet(decision) : accept({ run: begun })
     },
+    ...parts.register,
     submitRoot: parts.acceptRoot,
     subscribe: (listener) => {
       listeners.add(listener)

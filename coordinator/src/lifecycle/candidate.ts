@@ -56,6 +56,16 @@ export const toCandidate = (definition: ModelDefinition, outcome: TrainingOutcom
   parity: outcome.parity,
 })
 
+/** The same of a model that was made elsewhere: its own contract, and no trainer that its file could differ from. */
+export const toForeignCandidate = (
+  definition: ModelDefinition,
+  outcome: TrainingOutcome,
+  contract: Contract,
+): Candidate => {
+  const { parity: _, ...candidate } = toCandidate(definition, outcome)
+  return { ...candidate, contract }
+}
+
 const toContract = (definition: ModelDefinition, { features }: TrainingOutcome): Contract => ({
   task: 'forecast',
   quantity: definition.quantity,

@@ -11,12 +11,14 @@ import type { DatasetRecord, RegistryEvent } from '../registry/events.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { Rollout } from '../rollout/rollout.ts'
 import type { ArtifactStore } from '../storage/artifacts.ts'
+import type { TrainingOutcome } from '../training/job.ts'
 import type { Trainer } from '../training/trainer.fork.ts'
-import { candidateSchema, toCandidate, toManifest } from './candidate.ts'
+import { candidateSchema, toCandidate, toForeignCandidate, toManifest } from './candidate.ts'
 import type { ModelDefinition } from './definition.ts'
 import { delaysOf } from './delays.ts'
 import type { Judge } from './judge.ts'
 import type { PerformEffect } from './lifecycle.ts'
+import type { ExamineRegistration } from './registration/examine.ts'
 import type { Studies } from './studies.ts'
 import type { Assigning, Deploying, Freezing, Gating, Signing, Training } from './run.ts'
 
@@ -26,6 +28,8 @@ export interface EffectParts {
   /** Freezes what the readings store holds now; the snapshot is in the artifact store on return. */
   readonly freeze: (definition: ModelDefinition) => Promise<Result<DatasetRecord>>
   readonly trainer: (definition: ModelDefinition) => Trainer
+  /** Takes the place of the training where a run is about a model that was made elsewhere. */
+  readonly examine: ExamineRegistration
   readonly studies: Studies
   readonly judge: Judge
   /** Seals with the release key. */
@@ -83,9 +87,54 @@ const freeze = async (
 const train = async (
   parts: EffectParts,
   definition: ModelDefinition,
+  state: Training,
+  context: Context,
+): Promise<readonly RegistryEvent[]> => {
+  const { name: model } = definition
+  const { run, dataset } = state
+  const examined = await parts.examine(definition, state, context)
+  const outcome = examined?.outcome ?? (await learn(parts, definition, state, context))
+  // A file from elsewhere lies in the store already, and stays there whatever happens now.
+  const artifact =
+    examined === undefined
+      ? await parts.artifacts.adopt(outcome.artifactPath)
+      : { sha256: outcome.sha256, bytes: outcome.bytes }
+  const made =
+    examined === undefined
+      ? toCandidate(definition, outcome)
+      : toForeignCandidate(definition, outcome, examined.contract)
+  const candidate = await parts.artifacts.put(encodeJson(made))
+  const { version } = await parts.registry.numbers(model)
+  const champion = await parts.registry.champion(model)
+  return [
+    {
+      kind: 'version-trained',
+      model,
+      run,
+      version: version + 1,
+      parent: champion?.version ?? null,
+      learner: outcome.learner,
+      parameters: { ...outcome.parameters },
+      seed: examined === undefined ? definition.seed : 0,
+      codeVersion: parts.codeVersion,
+      // The whole study is an artifact of its own: which trials were made, and how each ended.
+      study:
+        outcome.study === undefined ? null : (await parts.artifacts.put(encodeJson(outcome.study))).sha256,
+      datasetSha256: dataset.sha256,
+      rows: outcome.rows.train,
+      artifact,
+      candidateSha256: candidate.sha256,
+      seconds: outcome.seconds,
+    },
+  ]
+}
+
+const learn = async (
+  parts: EffectParts,
+  definition: ModelDefinition,
   { run, dataset }: Training,
   { signal, onProgress }: Context,
-): Promise<readonly RegistryEvent[]> => {
+): Promise<TrainingOutcome> => {
   const { name: model, learner, parameters, seed } = definition
   const path = await pathOf(parts.artifacts, dataset.sha256)
   const study =
@@ -112,31 +161,7 @@ const train = async (
     },
   )
   await kept
-  const artifact = await parts.artifacts.adopt(outcome.artifactPath)
-  const candidate = await parts.artifacts.put(encodeJson(toCandidate(definition, outcome)))
-  const { version } = await parts.registry.numbers(model)
-  const champion = await parts.registry.champion(model)
-  return [
-    {
-      kind: 'version-trained',
-      model,
-      run,
-      version: version + 1,
-      parent: champion?.version ?? null,
-      learner: outcome.learner,
-      parameters: { ...outcome.parameters },
-      seed,
-      codeVersion: parts.codeVersion,
-      // The whole study is an artifact of its own: which trials were made, and how each ended.
-      study:
-        outcome.study === undefined ? null : (await parts.artifacts.put(encodeJson(outcome.study))).sha256,
-      datasetSha256: dataset.sha256,
-      rows: outcome.rows.train,
-      artifact,
-      candidateSha256: candidate.sha256,
-      seconds: outcome.seconds,
-    },
-  ]
+  return outcome
 }
 
 const gate = async (

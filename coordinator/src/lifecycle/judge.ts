@@ -15,7 +15,7 @@ import type { DatasetRecord, Decision, RegistryEvent } from '../registry/events.
 import type { VersionRecord } from '../registry/registry.ts'
 import type { ArtifactStore } from '../storage/artifacts.ts'
 import type { Evaluation } from '../training/evaluate.onnx.ts'
-import { parityMax } from '../training/job.ts'
+import { externalLearner, parityMax } from '../training/job.ts'
 import type { ForecastErrors } from '../training/tally.ts'
 import type { Trainer } from '../training/trainer.fork.ts'
 import type { Candidate } from './candidate.ts'
@@ -98,7 +98,7 @@ const toContest = (
       ...errorsOf(challenger),
       version,
       learner,
-      trainEnd: dataset.trainEnd,
+      trainEnd: candidate.trainEnd,
       artifact: artifactOf(trained.artifact.bytes, challenger, candidate.parity),
     },
     champion:
@@ -109,10 +109,16 @@ const toContest = (
             rowsSha256: hashRows(incumbent),
             version: champion.version,
             learner: champion.learner,
-            trainEnd: champion.dataset.trainEnd,
+            trainEnd: trainEndOf(champion),
             artifact: artifactOf(champion.artifact.bytes, incumbent, undefined),
           },
   }
+}
+
+/** What was made elsewhere was trained on what its maker says, and not on the snapshot that it was examined on. */
+const trainEndOf = ({ learner, parameters, dataset }: VersionRecord): number => {
+  const { trainedUntil } = parameters
+  return learner === externalLearner && typeof trainedUntil === 'number' ? trainedUntil : dataset.trainEnd
 }
 
 const errorsOf = ({ errors, meters, squaredErrors, absoluteErrors }: ForecastErrors): ForecastErrors => ({

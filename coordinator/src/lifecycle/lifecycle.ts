@@ -36,7 +36,8 @@ export interface LifecycleParts {
   /** Told of every run that started; safe to be told again after a kill. */
   readonly onStarted: (model: string, trigger: Trigger) => Promise<void>
   readonly perform: PerformEffect
-  readonly newRunId: () => string
+  /** A run that was asked for under a name gets that name. */
+  readonly newRunId: (trigger: Trigger) => string
   readonly now: () => number
   readonly onFailure: (error: unknown) => void
 }
@@ -106,7 +107,7 @@ export const createLifecycle = async (
       if (trigger === undefined) return
       const { name: model } = life.definition
       await parts.registry.append(
-        [{ kind: 'retraining-triggered', model, run: parts.newRunId(), trigger }],
+        [{ kind: 'retraining-triggered', model, run: parts.newRunId(trigger), trigger }],
         parts.now(),
       )
       await parts.onStarted(model, trigger)

@@ -133,6 +133,7 @@ describe('rounds of retraining', () => {
           freeze,
           trainer: () => trainer,
           judge,
+          examine: async () => undefined,
           studies: { begin: async () => ({}), keep: async () => undefined },
           seal: (type, manifest) => sealEnvelope(type, manifest, [signer]),
           rollout: { assign: async () => [], settled: async () => undefined },

@@ -167,6 +167,17 @@ export const createControlFixture = ({ now: startedAt, empty = false }: FixtureO
       publish({ kind: 'model', model: model() })
       return accept({ run: 'run-7' })
     },
+    upload: async (sha256, content) => {
+      let bytes = 0
+      for await (const part of content) bytes += part.byteLength
+      asked.push(`upload ${sha256.slice(0, 8)}: ${bytes} bytes`)
+      return bytes === 0 ? refuse('HASH_MISMATCH', 'nothing arrived', 'send it again') : accept({ bytes })
+    },
+    register: async (name, { artifact, note, by }) => {
+      asked.push(`register ${artifact.slice(0, 8)} for ${name}: ${note} (${by})`)
+      return accept({ run: 'run-8', waitsFor: run === null ? 0 : 1 })
+    },
+    registrations: async () => [],
     submitRoot: async (envelope) => {
       asked.push(`root with ${envelope.signatures.length} signature(s)`)
       return envelope.signatures.length > 1

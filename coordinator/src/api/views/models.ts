@@ -137,3 +137,14 @@ export const versionViewSchema = z
   })
   .meta({ id: 'Version' })
 export type VersionView = z.infer<typeof versionViewSchema>
+
+/** A model from elsewhere that waits for its run. */
+export const registrationViewSchema = z
+  .object({
+    run: z.string(),
+    artifactSha256: sha256Schema,
+    note: z.string(),
+    at: epochMsSchema,
+  })
+  .meta({ id: 'Registration' })
+export type RegistrationView = z.infer<typeof registrationViewSchema>
