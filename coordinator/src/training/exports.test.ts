@@ -1,7 +1,7 @@
 import { createFeatureBuilder, featureSpecSchema } from '@imlma/protocol/features'
 import { utc } from '@imlma/protocol/series'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { averageGraph } from '../backtest/ensemble.ts'
+import { averageGraph } from './auto/average-graph.ts'
 import { createRandom } from '../tuning/random.ts'
 import { activationNames } from './engine/activations.ts'
 import { adamDefaults } from './engine/adam.ts'
@@ -12,10 +12,10 @@ import type { Problem } from './engine/problem.ts'
 import type { Examples } from './examples.ts'
 import { createGraphBuilder, type Graph, type Value } from './graph.ts'
 import type { Learner, LearnerParts } from './learner.ts'
-import { tunableLearners } from './learners.ts'
+import { learnerNamed, tunableLearners } from './learners.ts'
 import { add } from './operators.ts'
 import { createLearnerParts } from './parts.onnx.ts'
-import { seasonalNaive } from './seasonal-naive.ts'
+import { loadTensorFlow } from './tensorflow.tfjs.ts'
 import { complaintsAbout, howToGetChecker, isCheckerMissing } from './testing/model-checker.ts'
 
 const horizon = 3
@@ -30,7 +30,7 @@ const builder = createFeatureBuilder(
     holidays: [],
     shared: [
       { kind: 'statistics', over: 24, of: ['mean', 'deviation'] },
-      { kind: 'lags', lags: [1, 2, 3] },
+      { kind: 'lags', lags: [1, 2, 3, 4, 5] },
     ],
     step: [{ kind: 'seasonal-lag', seasonSteps: 24, count: 1 }],
   }),
@@ -62,6 +62,7 @@ const usual = { level: 'mean', scale: 'deviation' }
 const none = { level: 'none', scale: 'none' }
 const quantiles = [0.1, 0.5, 0.9]
 const network = { epochs: 1, width: 8, members: 1 }
+const sequence = { epochsMax: 1, units: 4, head: 8 }
 const forest = { rounds: 8, rowsMin: 4 }
 
 /** By learner: a graph of each form that its settings give it. A learner that is not named here is trained by its defaults. */
@@ -102,6 +103,15 @@ const variants: Readonly<Record<string, readonly Variant[]>> = {
       wishes: { ...network, members: 3, layers: 3, dropout: 0.2, quantiles },
     },
   ],
+  recurrent: [
+    { name: 'on ridge', wishes: sequence },
+    {
+      name: 'several lags a step, no head',
+      wishes: { ...sequence, stepsMax: 2, head: 0, normalisation: none },
+    },
+    { name: 'alone, quantiles', wishes: { ...sequence, base: 'none', quantiles } },
+    { name: 'alone, plain', wishes: { ...sequence, base: 'none', normalisation: none } },
+  ],
   'seasonal-naive': [{ name: 'a day', wishes: {} }],
 }
 
@@ -134,13 +144,16 @@ const problem: Problem = {
     ),
 }
 
-const learners = [...tunableLearners, seasonalNaive as Learner]
+const learners = [...tunableLearners, learnerNamed('recurrent'), learnerNamed('seasonal-naive')]
 const graphs = new Map<string, Graph>()
+let present: readonly Learner[] = []
 
 beforeAll(async () => {
   if (isCheckerMissing) return
   const parts = await createLearnerParts()
-  for (const learner of learners)
+  const hasTensorFlow = (await loadTensorFlow()) !== undefined
+  present = learners.filter(({ name }) => name !== 'recurrent' || hasTensorFlow)
+  for (const learner of present)
     for (const variant of variants[learner.name] ?? [{ name: 'defaults', wishes: {} }])
       graphs.set(`${learner.name}: ${variant.name}`, await trained(parts, learner, variant))
   const columns = builder.names
@@ -158,12 +171,21 @@ describe('ONNX’s full check', () => {
     context.skip(isCheckerMissing, howToGetChecker)
     expect(await complaintsAbout(graphs)).toEqual({})
     const names = [...graphs.keys()]
-    for (const { name } of learners)
-      expect(names.filter((one) => one.startsWith(`${name}: `))).not.toEqual([])
+    for (const { name } of present) expect(names.filter((one) => one.startsWith(`${name}: `))).not.toEqual([])
     const operators = [...graphs.values()].flatMap(({ nodes }) => nodes.map(({ operator }) => operator))
     expect(operators).toEqual(
       expect.arrayContaining(['ai.onnx.ml.TreeEnsembleRegressor', 'TopK', 'Softplus', 'Gather', 'Loop']),
     )
+  })
+
+  test('has passed a recurrent model too', (context) => {
+    context.skip(isCheckerMissing, howToGetChecker)
+    context.skip(
+      present.length < learners.length,
+      'TensorFlow.js is not installed: it is an optional dependency',
+    )
+    const operators = graphs.get('recurrent: on ridge')?.nodes.map(({ operator }) => operator)
+    expect(operators).toContain('GRU')
   })
 
   test('refuses a wrong shape, a wrong type, an unknown operator, attribute or input, and values in disorder', async (context) => {
