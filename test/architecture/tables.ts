@@ -69,6 +69,7 @@ const everyDeciding = [
   'tuning',
   'gate',
   'rollout',
+  'shadow',
   'fleet',
 ]
 
@@ -98,6 +99,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
     gate: [...upToRegistry, 'datasets', 'training', 'tuning'],
     backtest: ['datasets', 'training', 'tuning'],
     rollout: [...upToRegistry, 'gate', 'fleet'],
+    shadow: [...upToRegistry, 'gate', 'fleet'],
     lifecycle: everyDeciding,
     api: [...everyDeciding, 'lifecycle'],
     dashboard: [...everyDeciding, 'lifecycle', 'api'],

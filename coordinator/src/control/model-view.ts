@@ -27,6 +27,8 @@ const phases: Readonly<Record<RunProgress['phase'], RunView['phase']>> = {
   training: 'training',
   gating: 'gating',
   signing: 'signing',
+  shadowing: 'signing',
+  confirming: 'signing',
   assigning: 'publishing',
   deploying: 'rolling-out',
   closing: 'rolling-out',

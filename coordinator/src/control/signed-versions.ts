@@ -8,12 +8,12 @@ import { Failure } from '@imlma/protocol/result'
 import { envelopeSchema, openEnvelope, type Envelope } from '@imlma/protocol/trust'
 import type { InputReference } from '../fleet/performance.ts'
 import type { Registry, VersionRecord } from '../registry/registry.ts'
-import type { AssignedVersion } from '../rollout/assignment.ts'
+import type { SignedVersion } from '../rollout/assignment.ts'
 import type { ArtifactStore } from '../storage/artifacts.ts'
 
 export interface SignedVersions {
   /** The latest promoted version of each model that has one. */
-  readonly champions: () => Readonly<Record<string, AssignedVersion>>
+  readonly champions: () => Readonly<Record<string, SignedVersion>>
   /** Verified against its hash when it was read. Throws `Failure` ARTIFACT_MISSING, ARTIFACT_CHANGED. */
   readonly envelope: (sha256: string) => Promise<Envelope>
   readonly isServable: (artifactSha256: string) => boolean
@@ -40,7 +40,7 @@ export const createSignedVersions = async (
   models: readonly string[],
 ): Promise<SignedVersions> => {
   const servable = new Set<string>()
-  const champions: Record<string, AssignedVersion> = {}
+  const champions: Record<string, SignedVersion> = {}
   const references = new Map<string, InputReference>()
   const opened = new Map<string, Promise<Opened>>()
 
@@ -56,12 +56,13 @@ export const createSignedVersions = async (
 
   const learn = async (record: VersionRecord): Promise<void> => {
     const { model, version, envelopeSha256, artifact } = record
-    if (envelopeSha256 === null) return
+    const signature = envelopeSha256 ?? record.shadow?.envelopeSha256
+    if (signature === undefined) return
     servable.add(artifact.sha256)
-    if (record.state === 'promoted') {
+    if (record.state === 'promoted' && envelopeSha256 !== null) {
       champions[model] = { version, envelopeSha256, artifactSha256: artifact.sha256 }
     }
-    const { manifest } = await open(envelopeSha256)
+    const { manifest } = await open(signature)
     references.set(`${model}@${version}`, toReference(manifest))
   }
 
@@ -71,7 +72,7 @@ export const createSignedVersions = async (
     }
   }
   const end = registry.subscribe(({ event }) => {
-    if (event.kind !== 'version-signed') return
+    if (event.kind !== 'version-signed' && event.kind !== 'shadow-started') return
     void registry
       .versions(event.model)
       .then((records) => records.find(({ version }) => version === event.version))

@@ -53,5 +53,5 @@ export interface Fleet {
 export type FleetChange =
   | { readonly kind: 'presence'; readonly agent: AgentRecord }
   | { readonly kind: 'reported'; readonly agent: AgentRecord }
-  | { readonly kind: 'report'; readonly agent: AgentRecord }
+  | { readonly kind: 'report'; readonly agent: AgentRecord; readonly report: Report }
   | { readonly kind: 'alarm'; readonly agent: AgentRecord; readonly alarm: Alarm }

@@ -135,10 +135,10 @@ export const createLiveFleet = async (parts: FleetParts, options: FleetOptions =
       case 'report': {
         const report = accepted(parseCborMessage(reportSchema, message.payload, limits.packetBytesMax))
         const next = report && withReport(memory, report, now)
-        if (next === undefined) return
+        if (report === undefined || next === undefined) return
         remember(next)
-        merge(report as Report, message, now)
-        tell({ kind: 'report', agent: next.record })
+        merge(report, message, now)
+        tell({ kind: 'report', agent: next.record, report })
         return
       }
       case 'alarm': {

@@ -79,6 +79,8 @@ export interface SequentialTest {
   start(): SequentialState
   /** A verdict stands: further days change nothing. */
   step(state: SequentialState, day: DailyLosses): SequentialStep
+  /** What the days so far have shown. */
+  evidence(state: SequentialState): SequentialEvidence
 }
 
 export const createSequentialTest = (options: Partial<SequentialOptions> = {}): SequentialTest => {
@@ -131,6 +133,7 @@ export const createSequentialTest = (options: Partial<SequentialOptions> = {}): 
       }
       return told({ ...next, verdict: verdictOf(next) })
     },
+    evidence: (state) => told(state).evidence,
   }
 }
 

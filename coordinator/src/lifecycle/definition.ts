@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { limits } from '@imlma/protocol/limits'
 import { civilDateSchema, dayMs, utc, zoneSchema } from '@imlma/protocol/series'
 import { nameSchema } from '@imlma/protocol/wire'
+import { shadowRules, type ShadowRules } from '../shadow/book.ts'
 
 const durationMs = z.number().int().min(1)
 
@@ -78,10 +79,23 @@ export const modelDefinitionSchema = z.object({
       rowsMax: z.number().int().min(100).max(1_000_000).default(40_000),
     })
     .prefault({}),
+  /** Where the gate cannot tell: the version goes on beside the champion, on live inputs. */
+  shadow: z
+    .object({
+      /** Share of the agents that run it; 0: nothing goes into shadow. */
+      share: z.number().min(0).max(1).default(1),
+      /** Days of pairs after which it leaves without a proof. */
+      daysMax: z.number().int().min(1).max(1_000).default(90),
+    })
+    .prefault({}),
   /** p99 of one forecast run on a gateway; a slower version does not pass warming. */
   latencyMsBudget: z.number().positive().default(50),
 })
 export type ModelDefinition = z.infer<typeof modelDefinitionSchema>
+
+/** By which rules its versions in shadow are judged. */
+export const toShadowRules = ({ horizon, intervalMs, shadow: { daysMax } }: ModelDefinition): ShadowRules =>
+  shadowRules(horizon * intervalMs, { daysMax })
 
 export const definitionsSchema = z
   .array(modelDefinitionSchema)

@@ -18,7 +18,8 @@ export const delaysOf = (events: readonly ChainedEvent[], now: number): Delays =
   const triggered = events.find(({ event }) => event.kind === 'retraining-triggered')
   const trigger = triggered?.event.kind === 'retraining-triggered' ? triggered.event.trigger : undefined
   const detect = typeof trigger?.evidence['detectMs'] === 'number' ? trigger.evidence['detectMs'] : 0
-  const started = at('retraining-triggered')
+  // A run that a proof in shadow opened again is measured from that proof on.
+  const started = at('retraining-triggered') ?? at('shadow-ended')
   const frozen = at('dataset-frozen')
   const trained = at('version-trained')
   const decided = at('version-decided')

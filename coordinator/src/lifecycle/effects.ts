@@ -20,10 +20,11 @@ import type { Judge } from './judge.ts'
 import type { PerformEffect } from './lifecycle.ts'
 import type { ExamineRegistration } from './registration/examine.ts'
 import type { Studies } from './studies.ts'
-import type { Assigning, Deploying, Freezing, Gating, Signing, Training } from './run.ts'
+import type { Assigning, Deploying, Freezing, Gating, Shadowing, Signing, Training } from './run.ts'
+import { confirmShadow, withShadow } from './shadow.ts'
 
 export interface EffectParts {
-  readonly registry: Pick<Registry, 'numbers' | 'champion'>
+  readonly registry: Pick<Registry, 'numbers' | 'champion' | 'shadow' | 'version'>
   readonly artifacts: ArtifactStore
   /** Freezes what the readings store holds now; the snapshot is in the artifact store on return. */
   readonly freeze: (definition: ModelDefinition) => Promise<Result<DatasetRecord>>
@@ -60,8 +61,12 @@ export const createEffects = (parts: EffectParts, options: EffectOptions = {}): 
         return exclusively(() => gate(parts, definition, effect.state, context.signal))
       case 'sign':
         return sign(parts, definition, effect.state)
+      case 'shadow':
+        return startShadow(parts, definition, effect.state)
+      case 'confirm':
+        return confirmShadow(parts, definition.name, effect.state)
       case 'assign':
-        return assign(parts, definition, effect.state, context.events)
+        return assign(parts, definition, effect.state)
       case 'await-fleet':
         await Promise.race([parts.rollout.settled(definition.name, settleMsMax), aborted(context.signal)])
         return complete(parts, definition, effect.state, context.events)
@@ -172,15 +177,41 @@ const gate = async (
 ): Promise<readonly RegistryEvent[]> => {
   const champion = await parts.registry.champion(definition.name)
   const candidate = await readCandidate(parts.artifacts, trained.candidateSha256)
-  const decision = await parts.judge({ definition, dataset, trained, candidate, champion, signal })
+  const judged = await parts.judge({ definition, dataset, trained, candidate, champion, signal })
+  const decision = withShadow(judged, await parts.registry.shadow(definition.name), definition.shadow.share)
   return [{ kind: 'version-decided', model: definition.name, run, version: trained.version, decision }]
 }
 
 const sign = async (
   parts: EffectParts,
   definition: ModelDefinition,
-  { dataset, trained, trigger, decision }: Signing,
+  state: Signing,
 ): Promise<readonly RegistryEvent[]> => {
+  const { version } = state.trained
+  return [
+    { kind: 'version-signed', model: definition.name, version, ...(await seal(parts, definition, state)) },
+  ]
+}
+
+const startShadow = async (
+  parts: EffectParts,
+  definition: ModelDefinition,
+  state: Shadowing,
+): Promise<readonly RegistryEvent[]> => {
+  const { run, trained, decision } = state
+  const champion = decision.champion.version
+  if (champion === null) throw new Failure('NO_CHAMPION', 'a shadow stands beside a champion')
+  const signature = await seal(parts, definition, state, 'shadow')
+  const { version } = trained
+  return [{ kind: 'shadow-started', model: definition.name, run, version, champion, ...signature }]
+}
+
+const seal = async (
+  parts: EffectParts,
+  definition: ModelDefinition,
+  { dataset, trained, trigger, decision }: Omit<Signing, 'phase'>,
+  mode?: 'shadow',
+): Promise<{ release: number; keyid: string; envelopeSha256: string }> => {
   const { name: model, latencyMsBudget } = definition
   // The bytes that are signed for are the bytes that are in the store, not those that once were.
   await parts.artifacts.get(trained.artifact.sha256)
@@ -204,37 +235,33 @@ const sign = async (
     decision,
     latencyMsBudget,
   })
-  const envelope = parts.seal(manifestPayloadType, manifest)
+  const signed = mode === undefined ? manifest : { ...manifest, mode }
+  const envelope = parts.seal(manifestPayloadType, signed)
   const { sha256 } = await parts.artifacts.put(encodeJson(envelope))
-  const keyid = envelope.signatures[0]?.keyid ?? ''
-  return [{ kind: 'version-signed', model, version, release, keyid, envelopeSha256: sha256 }]
+  return { release, keyid: envelope.signatures[0]?.keyid ?? '', envelopeSha256: sha256 }
 }
 
 const assign = async (
-  { rollout }: EffectParts,
+  { registry, rollout }: EffectParts,
   { name: model }: ModelDefinition,
-  { trained }: Assigning,
-  events: Context['events'],
+  { version }: Assigning,
 ): Promise<readonly RegistryEvent[]> => {
-  const signed = events.findLast(({ event }) => event.kind === 'version-signed')?.event
-  if (signed?.kind !== 'version-signed') {
-    throw new Failure('NOT_SIGNED', `version ${trained.version} of ${model} has no signature`)
+  const record = await registry.version(model, version)
+  if (record === undefined || record.envelopeSha256 === null) {
+    throw new Failure('NOT_SIGNED', `version ${version} of ${model} has no signature`)
   }
-  const agents = await rollout.assign(model, {
-    version: trained.version,
-    envelopeSha256: signed.envelopeSha256,
-    artifactSha256: trained.artifact.sha256,
-  })
-  return [{ kind: 'version-assigned', model, version: trained.version, agents: [...agents] }]
+  const { envelopeSha256, artifact } = record
+  const agents = await rollout.assign(model, { version, envelopeSha256, artifactSha256: artifact.sha256 })
+  return [{ kind: 'version-assigned', model, version, agents: [...agents] }]
 }
 
 const complete = (
   { now }: EffectParts,
   { name: model }: ModelDefinition,
-  { run, trained }: Pick<Deploying, 'run' | 'trained'>,
+  { run, version }: Pick<Deploying, 'run' | 'version'>,
   events: Context['events'],
 ): readonly RegistryEvent[] => [
-  { kind: 'run-completed', model, run, version: trained.version, delayMs: delaysOf(events, now()) },
+  { kind: 'run-completed', model, run, version, delayMs: delaysOf(events, now()) },
 ]
 
 const readCandidate = async (artifacts: ArtifactStore, sha256: string) =>

@@ -37,7 +37,12 @@ const decision = (verdict: Decision['verdict']): Decision => ({
 })
 
 /** What each effect finds out when all goes well. */
-const factOf = (effect: RunEffect, version: number, verdict: Decision['verdict']): RegistryEvent => {
+const factOf = (
+  effect: RunEffect,
+  version: number,
+  verdict: Decision['verdict'],
+  shadow?: Decision['shadow'],
+): RegistryEvent => {
   const base = { model: 'load', run: effect.state.run, version }
   switch (effect.kind) {
     case 'freeze':
@@ -72,8 +77,22 @@ const factOf = (effect: RunEffect, version: number, verdict: Decision['verdict']
         seconds: 1,
       }
     case 'gate':
-      return { ...base, kind: 'version-decided', decision: decision(verdict) }
+      return {
+        ...base,
+        kind: 'version-decided',
+        decision: { ...decision(verdict), ...(shadow && { shadow }) },
+      }
+    case 'shadow':
+      return {
+        ...base,
+        kind: 'shadow-started',
+        champion: 1,
+        release: 10 + version,
+        keyid: sha('b'),
+        envelopeSha256: sha('f'),
+      }
     case 'sign':
+    case 'confirm':
       return { ...base, kind: 'version-signed', release: version, keyid: sha('b'), envelopeSha256: sha('e') }
     case 'assign':
       return { ...base, kind: 'version-assigned', agents: ['gw-1'] }
@@ -105,6 +124,8 @@ describe('the life of a model', () => {
   /** Effects that were begun, in order. */
   let begun: string[]
   let started: Trigger[]
+  /** What the shadow's book says at each look. */
+  let concluded: (readonly RegistryEvent[])[]
 
   const openFolder = () =>
     openRegistry({
@@ -117,6 +138,7 @@ describe('the life of a model', () => {
       {
         registry,
         decideTrigger: async () => triggers.shift(),
+        concludeShadow: async () => concluded.shift() ?? [],
         onStarted: async (_model, what) => void started.push(what),
         perform: async (model, effect, context) => {
           begun.push(effect.kind)
@@ -140,6 +162,7 @@ describe('the life of a model', () => {
     registry = await openFolder()
     begun = []
     started = []
+    concluded = []
   })
   afterEach(async () => {
     await lifecycle.stop()
@@ -211,6 +234,91 @@ describe('the life of a model', () => {
     expect(new Set(await kinds()).size).toBe((await kinds()).length)
     // The trigger's book is told again: the kill may have come before it was told the first time.
     expect(started).toEqual([trigger, trigger])
+  })
+
+  describe('with a version in shadow', () => {
+    const shadow = { enters: true, detail: 'goes on in shadow' }
+    const undecided: PerformEffect = async (_model, effect) => [factOf(effect, 1, 'inconclusive', shadow)]
+    const ends = (
+      reason: 'promoted' | 'rejected',
+      verdict: 'promote' | 'reject',
+    ): readonly RegistryEvent[] => {
+      const about = { model: 'load', run: 'run-0', version: 1 }
+      return [
+        { kind: 'shadow-ended', ...about, reason, evidence: { days: 9 } },
+        { kind: 'version-decided', ...about, decision: decision(verdict) },
+      ]
+    }
+    const confirming = ['confirm', 'assign', 'await-fleet']
+    const enter = async () => {
+      lifecycle = await live(undecided, [trigger])
+      await lifecycle.tick()
+      await vi.waitFor(async () => expect(await kinds()).toContain('run-completed'), { interval: 5 })
+      await untilWaiting()
+    }
+    const completions = async () => (await kinds()).filter((kind) => kind === 'run-completed').length
+
+    test('the training ends, and the next one is not held up', async () => {
+      await enter()
+      expect(begun).toEqual(['freeze', 'train', 'gate', 'shadow', 'close'])
+      expect((await registry.shadow('load'))?.version).toBe(1)
+      await lifecycle.stop()
+      begun = ['next']
+      lifecycle = await live(async (_model, effect) => [factOf(effect, 2, 'reject')], [trigger])
+      await lifecycle.tick()
+      await vi.waitFor(async () => expect(await completions()).toBe(2), { interval: 5 })
+      expect(begun).toEqual(['next', 'freeze', 'train', 'gate', 'close'])
+      expect((await registry.shadow('load'))?.version).toBe(1)
+    })
+
+    test('a proof takes it to the fleet without another training', async () => {
+      await enter()
+      begun = []
+      concluded = [ends('promoted', 'promote')]
+      await lifecycle.tick()
+      await vi.waitFor(async () => expect(await completions()).toBe(2), { interval: 5 })
+      expect(begun).toEqual(confirming)
+      expect(await registry.champion('load')).toMatchObject({ version: 1, release: 1 })
+      expect(await registry.shadow('load')).toBeUndefined()
+      expect(started).toHaveLength(1)
+    })
+
+    test('a rejection is written down, and nothing follows', async () => {
+      await enter()
+      begun = []
+      concluded = [ends('rejected', 'reject')]
+      await lifecycle.tick()
+      await vi.waitFor(async () => expect(await kinds()).toContain('shadow-ended'), { interval: 5 })
+      await untilWaiting()
+      expect(begun).toEqual([])
+      expect((await registry.version('load', 1))?.state).toBe('rejected')
+    })
+
+    test.each(confirming)('killed during %s after a proof, it goes on with exactly that', async (step) => {
+      await enter()
+      await lifecycle.stop()
+      begun = []
+      concluded = [ends('promoted', 'promote')]
+      lifecycle = await live(
+        (model, effect, context) =>
+          effect.kind === step
+            ? new Promise((resolve) => context.signal.addEventListener('abort', () => resolve([])))
+            : undecided(model, effect, context),
+        [],
+      )
+      await lifecycle.tick()
+      await vi.waitFor(() => expect(begun.at(-1)).toBe(step), { interval: 5 })
+      await lifecycle.stop()
+      await registry.close()
+
+      registry = await openFolder()
+      begun = []
+      lifecycle = await live(undecided, [])
+      await lifecycle.tick()
+      await vi.waitFor(async () => expect(await completions()).toBe(2), { interval: 5 })
+      expect(begun).toEqual(confirming.slice(confirming.indexOf(step)))
+      expect((await registry.verify()).ok).toBe(true)
+    })
   })
 
   test('records why a step failed and waits for the next trigger', async () => {

@@ -1,13 +1,13 @@
 /**
- * Keeps the life of every model going: looks at the trigger while nothing runs, and otherwise does what the run's
- * facts say is next. Whatever an effect finds out is appended to the registry first and believed afterwards.
+ * Keeps the life of every model going: looks at the version in shadow and at the trigger while nothing runs, and
+ * otherwise does what the run's facts say is next. Whatever an effect finds out is appended to the registry first and believed afterwards.
  */
 
 import { Failure } from '@imlma/protocol/result'
 import type { ChainedEvent, RegistryEvent, Trigger } from '../registry/events.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { ModelDefinition } from './definition.ts'
-import { applyEvent, effectOf, waiting, type Run, type RunEffect } from './run.ts'
+import { applyEvent, effectOf, opensRun, versionOf, waiting, type Run, type RunEffect } from './run.ts'
 
 /** How far a run has come, for people; `fraction` is of the phase, where it is known. */
 export interface RunProgress {
@@ -33,6 +33,8 @@ export interface LifecycleParts {
   readonly registry: Pick<Registry, 'append' | 'runEvents' | 'subscribe'>
   /** The trigger's decision now; undefined while it waits. Called only while nothing runs. */
   readonly decideTrigger: (definition: ModelDefinition, now: number) => Promise<Trigger | undefined>
+  /** The facts by which a shadow ends; none while it lasts. Called only while nothing runs. */
+  readonly concludeShadow: (definition: ModelDefinition, now: number) => Promise<readonly RegistryEvent[]>
   /** Told of every run that started; safe to be told again after a kill. */
   readonly onStarted: (model: string, trigger: Trigger) => Promise<void>
   readonly perform: PerformEffect
@@ -79,7 +81,7 @@ export const createLifecycle = async (
     const { event } = chained
     const life = 'model' in event && event.model !== null ? lives.get(event.model) : undefined
     if (life === undefined || !belongs(life.state, event)) return
-    if (event.kind === 'retraining-triggered') life.events = []
+    if (opensRun(event)) life.events = []
     life.events.push(chained)
     life.state = applyEvent(life.state, event)
     changed(life)
@@ -102,6 +104,10 @@ export const createLifecycle = async (
   }
 
   const look = async (life: Life): Promise<void> => {
+    if (life.state.phase === 'waiting') {
+      const ended = await parts.concludeShadow(life.definition, parts.now())
+      if (ended.length > 0) await parts.registry.append(ended, parts.now())
+    }
     if (life.state.phase === 'waiting') {
       const trigger = await parts.decideTrigger(life.definition, parts.now())
       if (trigger === undefined) return
@@ -156,10 +162,10 @@ const recall = async (parts: LifecycleParts, definition: ModelDefinition): Promi
 
 /** Facts that name the run, and those that name only its version. */
 const belongs = (state: Run, event: RegistryEvent): boolean => {
-  if (event.kind === 'retraining-triggered') return state.phase === 'waiting'
+  if (opensRun(event)) return state.phase === 'waiting'
   if (state.phase === 'waiting') return false
   if ('run' in event) return event.run === state.run
-  return 'trained' in state && 'version' in event && event.version === state.trained.version
+  return 'version' in event && event.version === versionOf(state)
 }
 
 /** Stored material is not what it was: somebody must look, a failed run alone would go unnoticed. */

@@ -126,6 +126,7 @@ describe('rounds of retraining', () => {
       {
         registry,
         decideTrigger: async () => triggers.pop(),
+        concludeShadow: async () => [],
         onStarted: async () => undefined,
         perform: createEffects({
           registry,
@@ -289,8 +290,8 @@ describe('rounds of retraining', () => {
   }, 60_000)
 })
 
-/** How long a run took is measured anew each time. */
-const withoutTimes = ({ checks, reasons, ...rest }: Decision) => {
+/** How long a run took is measured anew each time, and what follows of a decision is not the judge's. */
+const withoutTimes = ({ checks, reasons, shadow: _, ...rest }: Decision) => {
   const timeless = checks.filter(({ name }) => name !== 'latency')
   const details = new Set(checks.filter(({ name }) => name === 'latency').map(({ detail }) => detail))
   return { ...rest, checks: timeless, reasons: reasons.filter((reason) => !details.has(reason)) }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { RegistryEvent } from '../registry/events.ts'
-import { applyEvent, effectOf, waiting, type Run } from './run.ts'
+import { shadowEnds, type RegistryEvent } from '../registry/events.ts'
+import { applyEvent, effectOf, opensRun, waiting, type Run } from './run.ts'
 
 const sha = 'a'.repeat(64)
 const window = { start: 0, end: 1 }
@@ -36,20 +36,39 @@ const eventsOf = (run: string, version: number): readonly RegistryEvent[] => [
     candidateSha256: sha,
     seconds: 1,
   },
-  ...(['promote', 'reject', 'inconclusive'] as const).map((verdict): RegistryEvent => ({
+  ...(['promote', 'reject', 'inconclusive', 'shadow'] as const).map((outcome): RegistryEvent => ({
     kind: 'version-decided',
     model: 'm',
     run,
     version,
     decision: {
-      verdict,
+      verdict: outcome === 'shadow' ? 'inconclusive' : outcome,
       reasons: [],
       checks: [],
       window,
       rows: 1,
       champion: { ...metrics, version: null, learner: 'seasonal-naive' },
       challenger: metrics,
+      ...(outcome === 'promote' ? {} : { shadow: { enters: outcome === 'shadow', detail: '' } }),
     },
+  })),
+  {
+    kind: 'shadow-started',
+    model: 'm',
+    run,
+    version,
+    champion: 7,
+    release: version,
+    keyid: sha,
+    envelopeSha256: sha,
+  },
+  ...shadowEnds.map((reason): RegistryEvent => ({
+    kind: 'shadow-ended',
+    model: 'm',
+    run,
+    version,
+    reason,
+    evidence: {},
   })),
   { kind: 'version-signed', model: 'm', version, release: version, keyid: sha, envelopeSha256: sha },
   { kind: 'version-assigned', model: 'm', version, agents: ['gw-1'] },
@@ -102,26 +121,46 @@ describe('a retraining run', () => {
 
   test('passes through every phase', () => {
     expect(new Set(edges.map(({ after }) => after.phase))).toEqual(
-      new Set(['waiting', 'freezing', 'training', 'gating', 'signing', 'assigning', 'deploying', 'closing']),
+      new Set([
+        ...['waiting', 'freezing', 'training', 'gating', 'signing', 'shadowing', 'confirming'],
+        ...['assigning', 'deploying', 'closing'],
+      ]),
     )
   })
 
-  test('signs only what the gate promoted', () => {
-    const verdicts = edges
-      .filter(({ after }) => ['signing', 'assigning', 'deploying'].includes(after.phase))
-      .map(({ after }) => 'decision' in after && after.decision.verdict)
-    expect(new Set(verdicts)).toEqual(new Set(['promote']))
+  test('signs only what the gate promoted, and for the shadow only what it sends there', () => {
+    const decisionsIn = (phase: Run['phase']) =>
+      edges.flatMap(({ after }) => (after.phase === phase && 'decision' in after ? [after.decision] : []))
+    expect(new Set(decisionsIn('signing').map(({ verdict }) => verdict))).toEqual(new Set(['promote']))
+    expect(new Set(decisionsIn('shadowing').map(({ shadow }) => shadow?.enters))).toEqual(new Set([true]))
+    expect(new Set(decisionsIn('shadowing').map(({ verdict }) => verdict))).toEqual(new Set(['inconclusive']))
   })
 
   test('takes one step forward at a time', () => {
-    const order = ['waiting', 'freezing', 'training', 'gating', 'signing', 'assigning', 'deploying']
-    const forward = edges.filter(
-      ({ before, after }) => !['waiting', 'closing', before.phase].includes(after.phase),
+    const steps = edges
+      .filter(({ before, after }) => after.phase !== 'waiting' && after.phase !== before.phase)
+      .map(({ before, event, after }) => `${before.phase} ${event.kind} ${after.phase}`)
+    expect(new Set(steps)).toEqual(
+      new Set([
+        'waiting retraining-triggered freezing',
+        'freezing dataset-frozen training',
+        'training version-trained gating',
+        'gating version-decided signing',
+        'gating version-decided closing',
+        'gating version-decided shadowing',
+        'shadowing shadow-started closing',
+        'signing version-signed assigning',
+        'waiting shadow-ended confirming',
+        'confirming version-signed assigning',
+        'assigning version-assigned deploying',
+      ]),
     )
-    const jumps = forward.filter(
-      ({ before, after }) => order.indexOf(after.phase) !== order.indexOf(before.phase) + 1,
-    )
-    expect(jumps).toEqual([])
+  })
+
+  test('is opened again by a proof in shadow alone', () => {
+    const opening = edges.filter(({ before, after }) => before.phase === 'waiting' && after !== before)
+    const ended = opening.flatMap(({ event }) => (event.kind === 'shadow-ended' ? [event.reason] : []))
+    expect(new Set(ended)).toEqual(new Set(['promoted']))
   })
 
   test('is not moved by the facts of another run', () => {
@@ -145,9 +184,7 @@ describe('a retraining run', () => {
   })
 
   test('does the same fact only once', () => {
-    const repeated = edges.filter(
-      ({ event, after }) => event.kind !== 'retraining-triggered' && after.phase !== 'waiting',
-    )
+    const repeated = edges.filter(({ event, after }) => !opensRun(event) && after.phase !== 'waiting')
     expect(repeated.filter(({ event, after }) => applyEvent(after, event) !== after)).toEqual([])
   })
 })

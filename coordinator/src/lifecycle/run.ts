@@ -6,6 +6,12 @@
  *      │                   │                 │                 │ inconclusive   │                ▼
  *      └───────────────────┴─────────────────┴─────────────────┴────────────────┴────────── deploying
  *
+ *   gating ─inconclusive, enters the shadow▶ shadowing ─shadow started▶ closing
+ *   waiting ─shadow ended: promoted▶ confirming ─signed▶ assigning
+ *
+ * In shadow a run is over: the next training is not held up. A proof opens the run of its version again, at the
+ * signature.
+ *
  * There is no state besides the registry: `applyEvent` folds the run's events and `effectOf` says what is to be done
  * next. A control centre that was killed folds again and goes on with the very same effect; an event that was
  * appended is never produced twice, because its effect is no longer the next one.
@@ -27,23 +33,35 @@ interface Candidate extends Frozen {
 interface Decided extends Candidate {
   readonly decision: Decision
 }
+/** What a run is about once everything else is in the version's record. */
+interface Versioned {
+  readonly run: string
+  readonly version: number
+}
 
 export type Waiting = { readonly phase: 'waiting' }
 export type Freezing = Started & { readonly phase: 'freezing' }
 export type Training = Frozen & { readonly phase: 'training' }
 export type Gating = Candidate & { readonly phase: 'gating' }
 export type Signing = Decided & { readonly phase: 'signing' }
-export type Assigning = Decided & { readonly phase: 'assigning'; readonly release: number }
-export type Deploying = Decided & { readonly phase: 'deploying' }
-/** Decided against: only the record of its update delay is missing. */
-export type Closing = Decided & { readonly phase: 'closing' }
-export type Run = Waiting | Freezing | Training | Gating | Signing | Assigning | Deploying | Closing
+/** Undecided: it is signed for the shadow, beside the champion. */
+export type Shadowing = Decided & { readonly phase: 'shadowing' }
+/** Proven in shadow: it is signed again, to answer. */
+export type Confirming = Versioned & { readonly phase: 'confirming' }
+export type Assigning = Versioned & { readonly phase: 'assigning' }
+export type Deploying = Versioned & { readonly phase: 'deploying' }
+/** Decided against, or in shadow: only the record of its update delay is missing. */
+export type Closing = Versioned & { readonly phase: 'closing' }
+export type Run =
+  Waiting | Freezing | Training | Gating | Signing | Shadowing | Confirming | Assigning | Deploying | Closing
 
 export type RunEffect =
   | { readonly kind: 'freeze'; readonly state: Freezing }
   | { readonly kind: 'train'; readonly state: Training }
   | { readonly kind: 'gate'; readonly state: Gating }
   | { readonly kind: 'sign'; readonly state: Signing }
+  | { readonly kind: 'shadow'; readonly state: Shadowing }
+  | { readonly kind: 'confirm'; readonly state: Confirming }
   | { readonly kind: 'assign'; readonly state: Assigning }
   | { readonly kind: 'await-fleet'; readonly state: Deploying }
   | { readonly kind: 'close'; readonly state: Closing }
@@ -53,13 +71,27 @@ export const waiting: Waiting = { phase: 'waiting' }
 /** The run after one more fact. Facts of other runs, or that do not follow from this phase, change nothing. */
 export const applyEvent = (state: Run, event: RegistryEvent): Run => {
   if (state.phase === 'waiting') {
+    if (!opensRun(event)) return state
     return event.kind === 'retraining-triggered'
       ? { phase: 'freezing', run: event.run, trigger: event.trigger }
-      : state
+      : { phase: 'confirming', run: event.run, version: event.version }
   }
   if ('run' in event && event.run !== state.run) return state
   if (event.kind === 'run-failed' || event.kind === 'run-completed') return waiting
   return advance(state, event)
+}
+
+type Opening =
+  Extract<RegistryEvent, { kind: 'retraining-triggered' }> | Extract<RegistryEvent, { kind: 'shadow-ended' }>
+
+/** A trigger, or a proof in shadow: the first fact of everything that `applyEvent` takes part in. */
+export const opensRun = (event: RegistryEvent): event is Opening =>
+  event.kind === 'retraining-triggered' || (event.kind === 'shadow-ended' && event.reason === 'promoted')
+
+/** The version that the run is about, as soon as there is one. */
+export const versionOf = (state: Run): number | undefined => {
+  if ('trained' in state) return state.trained.version
+  return 'version' in state ? state.version : undefined
 }
 
 /** What must be done next; running it again after a kill is safe. */
@@ -75,6 +107,10 @@ export const effectOf = (state: Run): RunEffect | undefined => {
       return { kind: 'gate', state }
     case 'signing':
       return { kind: 'sign', state }
+    case 'shadowing':
+      return { kind: 'shadow', state }
+    case 'confirming':
+      return { kind: 'confirm', state }
     case 'assigning':
       return { kind: 'assign', state }
     case 'deploying':
@@ -92,17 +128,25 @@ const advance = (state: Exclude<Run, Waiting>, event: RegistryEvent): Run => {
     return { ...state, phase: 'gating', trained: event }
   }
   if (state.phase === 'gating' && event.kind === 'version-decided') {
-    const phase = event.decision.verdict === 'promote' ? 'signing' : 'closing'
-    return { ...state, phase, decision: event.decision }
+    return decided(state, event.decision)
   }
-  if (state.phase === 'signing' && event.kind === 'version-signed' && isOf(state, event.version)) {
-    return { ...state, phase: 'assigning', release: event.release }
+  const { run } = state
+  const version = versionOf(state)
+  if (version === undefined || !('version' in event) || event.version !== version) return state
+  if ((state.phase === 'signing' || state.phase === 'confirming') && event.kind === 'version-signed') {
+    return { phase: 'assigning', run, version }
   }
-  if (state.phase === 'assigning' && event.kind === 'version-assigned' && isOf(state, event.version)) {
-    const { release: _, ...decided } = state
-    return { ...decided, phase: 'deploying' }
+  if (state.phase === 'shadowing' && event.kind === 'shadow-started') {
+    return { phase: 'closing', run, version }
+  }
+  if (state.phase === 'assigning' && event.kind === 'version-assigned') {
+    return { phase: 'deploying', run, version }
   }
   return state
 }
 
-const isOf = (state: Candidate, version: number): boolean => state.trained.version === version
+const decided = (state: Gating, decision: Decision): Run => {
+  if (decision.verdict === 'promote') return { ...state, phase: 'signing', decision }
+  if (decision.shadow?.enters === true) return { ...state, phase: 'shadowing', decision }
+  return { phase: 'closing', run: state.run, version: state.trained.version }
+}

@@ -4,12 +4,18 @@
  */
 
 import type { Reported, ReportedModel } from '@imlma/protocol/wire'
+import { withShadow, type AssignedShadow } from './shadow.ts'
 
-/** One model's place in an assignment: a signed version, named by its envelope and its artifact. */
-export interface AssignedVersion {
+/** A signed version, named by its envelope and its artifact. */
+export interface SignedVersion {
   readonly version: number
   readonly envelopeSha256: string
   readonly artifactSha256: string
+}
+
+/** One model's place in an assignment: what is served, and what runs in shadow beside it. */
+export interface AssignedVersion extends SignedVersion {
+  readonly shadow?: SignedVersion | undefined
 }
 
 /** What an agent was last told. `counter` grows with every telling. */
@@ -38,17 +44,28 @@ export const assignmentDefaults: AssignmentOptions = {
   refreshAfterMs: 7 * 86_400_000,
 }
 
+interface Agent {
+  readonly reported: Reported | null
+  readonly rootVersion: number
+  readonly now: number
+  /** Shadows that this agent may run. */
+  readonly shadows?: Readonly<Record<string, AssignedShadow>>
+}
+
 /** The next assignment, or undefined where what was told still stands. */
 export const decideAssignment = (
   told: Assignment | undefined,
-  wanted: Readonly<Record<string, AssignedVersion>>,
-  agent: { readonly reported: Reported | null; readonly rootVersion: number; readonly now: number },
+  wanted: Readonly<Record<string, SignedVersion>>,
+  agent: Agent,
   options: AssignmentOptions = assignmentDefaults,
 ): Assignment | undefined => {
-  const models = { ...wanted }
+  const models: Record<string, AssignedVersion> = { ...wanted }
   for (const [name, assigned] of Object.entries(told?.models ?? {})) {
     // A technician's pin outranks the champion: the agent keeps being told what it was told before the pin.
     if (agent.reported?.models[name]?.pinned === true) models[name] = assigned
+  }
+  for (const [name, assigned] of Object.entries(models)) {
+    models[name] = withShadow(assigned, agent.shadows?.[name], agent.reported?.models[name])
   }
   if (Object.keys(models).length === 0) return undefined
   const next: Assignment = {
@@ -70,8 +87,8 @@ export const decideAssignment = (
     const model = agent.reported?.models[name]
     return (
       model !== undefined &&
-      strayed(model, assigned) &&
-      (age >= options.retryAfterMs || !failed(model, assigned))
+      ((strayed(model, assigned) && (age >= options.retryAfterMs || !failed(model, assigned))) ||
+        (age >= options.retryAfterMs && isUnlucky(model, assigned.shadow)))
     )
   })
     ? next
@@ -109,10 +126,20 @@ const strayed = (state: ReportedModel, assigned: AssignedVersion): boolean =>
 const failed = (state: ReportedModel, assigned: AssignedVersion): boolean =>
   isAbout(state, assigned) && state.outcome?.state !== 'committed' && state.outcome?.reason !== 'PINNED'
 
+/** The shadow could not begin for a reason that can pass. */
+const isUnlucky = ({ shadow }: ReportedModel, assigned: SignedVersion | undefined): boolean =>
+  shadow?.state === 'refused' &&
+  shadow.sha256 === assigned?.artifactSha256 &&
+  passing.includes(shadow.reason ?? '')
+
 const sameModels = (a: Assignment['models'], b: Assignment['models']): boolean => {
   const names = Object.keys(a)
   return (
     names.length === Object.keys(b).length &&
-    names.every((name) => a[name]?.envelopeSha256 === b[name]?.envelopeSha256)
+    names.every(
+      (name) =>
+        a[name]?.envelopeSha256 === b[name]?.envelopeSha256 &&
+        a[name]?.shadow?.envelopeSha256 === b[name]?.shadow?.envelopeSha256,
+    )
   )
 }

@@ -13,12 +13,13 @@ import {
   assignmentDefaults,
   decideAssignment,
   isSettled,
-  type AssignedVersion,
   type Assignment,
   type AssignmentOptions,
+  type SignedVersion,
 } from './assignment.ts'
 import type { FleetWait } from './fleet-wait.timer.ts'
 import { observe } from './outcome.ts'
+import { shadowsFor, type AssignedShadow } from './shadow.ts'
 import type { RolloutEntry, RolloutStore } from './store.ts'
 
 export interface RolloutParts {
@@ -48,7 +49,9 @@ export interface RolloutOptions {
 
 export interface Rollout {
   /** From now on this is the version to serve; resolves with the agents that were told. */
-  readonly assign: (model: string, version: AssignedVersion) => Promise<readonly string[]>
+  readonly assign: (model: string, version: SignedVersion) => Promise<readonly string[]>
+  /** From now on this runs beside its champion, where agents can; undefined: nothing does. Told as `assign` does. */
+  readonly shadow: (model: string, shadow: AssignedShadow | undefined) => Promise<readonly string[]>
   /** Resolves when every online agent is settled on the version, or after `timeoutMs`. */
   readonly settled: (model: string, timeoutMs: number) => Promise<void>
   /** Looks at every agent again: after a new trust root, and now and then for what time alone changes. */
@@ -60,12 +63,13 @@ export interface Rollout {
 /** `champions`: the promoted version of each model as the registry has it at the start. */
 export const createRollout = async (
   parts: RolloutParts,
-  champions: Readonly<Record<string, AssignedVersion>>,
+  champions: Readonly<Record<string, SignedVersion>>,
   options: RolloutOptions,
 ): Promise<Rollout> => {
   const { site, expiresAfterMs = 30 * 86_400_000, concurrency = 32 } = options
   const rules = options.assignment ?? assignmentDefaults
-  const wanted: Record<string, AssignedVersion> = { ...champions }
+  const wanted: Record<string, SignedVersion> = { ...champions }
+  const shadows = new Map<string, AssignedShadow>()
   const entries = new Map((await parts.store.load()).map((entry) => [entry.agent, entry]))
   const { waits } = parts
   // One change of the entries at a time: a counter that two tasks raise at once would be lost.
@@ -97,8 +101,10 @@ export const createRollout = async (
 
   const toDesired = async (agent: string, assignment: Assignment): Promise<Desired> => {
     const models: Desired['models'] = {}
-    for (const [name, { envelopeSha256 }] of Object.entries(assignment.models)) {
-      models[name] = { manifest: await parts.envelope(envelopeSha256), mode: 'active' }
+    for (const [name, { envelopeSha256, shadow }] of Object.entries(assignment.models)) {
+      const active = { manifest: await parts.envelope(envelopeSha256), mode: 'active' as const }
+      models[name] =
+        shadow === undefined ? active : { ...active, shadow: await parts.envelope(shadow.envelopeSha256) }
     }
     const { counter, issuedAt } = assignment
     const base = {
@@ -126,10 +132,12 @@ export const createRollout = async (
   /** Decides, persists, publishes; returns the names of those who were told something new. */
   const consider = async (agents: readonly AgentRecord[]): Promise<readonly string[]> => {
     const { version: rootVersion } = parts.roots()
-    const changed = agents.flatMap(({ agent, reported }) => {
+    const changed = agents.flatMap(({ agent, reported, presence }) => {
       const entry = entryOf(agent)
       const told = entry.assignment ?? undefined
-      const next = decideAssignment(told, wanted, { reported, rootVersion, now: parts.now() }, rules)
+      const own = shadowsFor({ agent, presence }, shadows, told)
+      const state = { reported, rootVersion, now: parts.now(), shadows: own }
+      const next = decideAssignment(told, wanted, state, rules)
       return next === undefined ? [] : [{ ...entry, assignment: next }]
     })
     await keep(changed)
@@ -173,6 +181,11 @@ export const createRollout = async (
         wanted[model] = version
         return consider(ours())
       }),
+    shadow: (model, shadow) => {
+      if (shadow === undefined) shadows.delete(model)
+      else shadows.set(model, shadow)
+      return inOrder(() => consider(ours()))
+    },
     settled: async (model, timeoutMs) => {
       await waits.until(() => isModelSettled(model), timeoutMs)
       // What the last agent said is heard already, but perhaps not yet written down.

@@ -4,11 +4,12 @@ import { z } from 'zod'
 import { epochMsSchema, nameSchema, sha256Schema } from '@imlma/protocol/wire'
 import type { StateStore } from '../storage/states.ts'
 
-const assignedVersionSchema = z.object({
+const signedVersionSchema = z.object({
   version: z.number().int().min(1),
   envelopeSha256: sha256Schema,
   artifactSha256: sha256Schema,
 })
+const assignedVersionSchema = signedVersionSchema.extend({ shadow: signedVersionSchema.optional() })
 
 const entrySchema = z.object({
   site: nameSchema,
