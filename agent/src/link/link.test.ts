@@ -229,6 +229,22 @@ describe('link', () => {
     expect(link.reconnects()).toBe(0)
   })
 
+  test('a report after the end of a connection waits for the next, and is not tried in between', async () => {
+    const { url } = await startBroker()
+    let draws = 0
+    const link = createMqttLink(
+      // Every wait before another try draws a number.
+      { now: Date.now, random: () => (draws += 1) && 0.5 },
+      { ...address, broker: url, presence: { bootId: 'b', agentVersion: '0', capabilities: [] } },
+    )
+    link.start()
+    await vi.waitUntil(link.connected)
+    await link.close()
+    link.publishLatest('reported', encodeJson({ n: 1 }))
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
+    expect(draws).toBe(0)
+  })
+
   test('a broker that acknowledges nothing is left, and its packets are refused', async () => {
     const { broker, url } = await startBroker()
     const held: (() => void)[] = []
