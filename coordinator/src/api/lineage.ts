@@ -1,5 +1,7 @@
 /** Where a version comes from: its ancestors, and every step that made it, each with the hash that proves it. */
 
+import { externalLearner } from '../training/job.ts'
+import { tellProvenance } from './registration-sentences.ts'
 import { figure, grouped, tellQuality, tellTrigger } from './sentences.ts'
 import type { LineageView, VersionView } from './views.ts'
 
@@ -66,8 +68,15 @@ const stepsOf = (version: VersionView): Step[] => {
     {
       step: 'training',
       at: version.createdAt,
-      title: `trained by ${version.learner}`,
-      detail: `${grouped(version.rows)} examples, ${figure(version.trainSeconds)} s, seed ${version.seed}, code ${version.codeVersion}`,
+      ...(version.learner === externalLearner
+        ? {
+            title: tellProvenance(version),
+            detail: `examined on ${grouped(version.rows)} examples, ${figure(version.trainSeconds)} s, code ${version.codeVersion}`,
+          }
+        : {
+            title: `trained by ${version.learner}`,
+            detail: `${grouped(version.rows)} examples, ${figure(version.trainSeconds)} s, seed ${version.seed}, code ${version.codeVersion}`,
+          }),
       sha256: version.artifact.sha256,
     },
   ]

@@ -1,6 +1,8 @@
 /** What happened, in plain sentences: the event feed of the page, `imlma` and the log say it with the same words. */
 
 import type { ChainedEvent, DatasetRecord, RegistryEvent } from '../registry/events.ts'
+import { externalLearner } from '../training/job.ts'
+import { tellProvenance, tellRegistration } from './registration-sentences.ts'
 import { tellShadowEnded, tellShadowStarted } from './shadow-sentences.ts'
 import type { AuditEventView } from './views.ts'
 
@@ -35,7 +37,9 @@ const tell = (event: RegistryEvent): Sentence => {
     case 'version-trained':
       return [
         'note',
-        `${event.model} version ${event.version} is trained: ${event.learner} on ${grouped(event.rows)} examples in ${figure(event.seconds)} s.`,
+        event.learner === externalLearner
+          ? `${event.model} version ${event.version} was ${tellProvenance(event)}; it is examined on ${grouped(event.rows)} examples in ${figure(event.seconds)} s.`
+          : `${event.model} version ${event.version} is trained: ${event.learner} on ${grouped(event.rows)} examples in ${figure(event.seconds)} s.`,
       ]
     case 'version-decided':
       return tellDecision(event)
@@ -90,6 +94,7 @@ export const tellTrigger = ({ kind, evidence }: Trigger): string => {
     case 'drift':
       return `drift, ${readings}${typeof reason === 'string' ? `: ${reason}` : ''}`
     case 'manual':
+      if (typeof evidence['registered'] === 'string') return tellRegistration(evidence)
       return `asked for by a person${typeof reason === 'string' ? `: ${reason}` : ''}`
   }
 }

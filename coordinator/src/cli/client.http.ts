@@ -10,6 +10,7 @@ import {
   healthViewSchema,
   lineageViewSchema,
   modelViewSchema,
+  roundViewSchema,
   versionViewSchema,
   type AgentView,
   type ChainView,
@@ -17,6 +18,7 @@ import {
   type HealthView,
   type LineageView,
   type ModelView,
+  type RoundView,
   type VersionView,
 } from '../api/views.ts'
 
@@ -29,15 +31,32 @@ export interface ApiClient {
   readonly lineage: (model: string, version: number) => Promise<LineageView>
   readonly verify: () => Promise<ChainView>
   readonly retrain: (model: string, reason: string) => Promise<{ run: string }>
+  /** Latest first. */
+  readonly rounds: (limit: number) => Promise<readonly RoundView[]>
+  readonly upload: (sha256: string, bytes: Uint8Array) => Promise<{ bytes: number }>
+  readonly register: (
+    model: string,
+    request: { readonly artifact: string; readonly contract: object; readonly note: string },
+  ) => Promise<{ run: string; waitsFor: number }>
   readonly submitRoot: (envelope: Envelope) => Promise<{ version: number }>
 }
+
+const registeredSchema = z.object({ run: z.string(), waitsFor: z.number() })
+
+/** A file of a hundred megabytes is sent, written and looked at within this. */
+const fileTimeoutMs = 300_000
 
 const problemSchema = z.object({ code: z.string(), detail: z.string(), hint: z.string().optional() })
 
 /** Every call throws `Failure`: UNREACHABLE, UNEXPECTED_ANSWER, or the code of the API's problem. */
 export const createApiClient = (url: string, { timeoutMs = 15_000 } = {}): ApiClient => {
-  const ask = async <View>(schema: z.ZodType<View>, path: string, body?: unknown): Promise<View> => {
-    const response = await send(new URL(`/api/v1/${path}`, url), body, timeoutMs)
+  const ask = async <View>(
+    schema: z.ZodType<View>,
+    path: string,
+    body?: unknown,
+    patienceMs = timeoutMs,
+  ): Promise<View> => {
+    const response = await send(new URL(`/api/v1/${path}`, url), body, patienceMs)
     const text = await response.text()
     if (!response.ok) throw toFailure(response.status, text)
     const parsed = schema.safeParse(toJson(text))
@@ -60,14 +79,22 @@ export const createApiClient = (url: string, { timeoutMs = 15_000 } = {}): ApiCl
     lineage: (model, version) => ask(lineageViewSchema, `${of(model)}/versions/${version}/lineage`),
     verify: () => ask(chainViewSchema, 'audit/verify'),
     retrain: (model, reason) => ask(z.object({ run: z.string() }), `${of(model)}/retrain`, { reason }),
+    rounds: (limit) => ask(z.array(roundViewSchema), `triggers?limit=${limit}`),
+    upload: (sha256, bytes) =>
+      ask(z.object({ bytes: z.number() }), `uploads/${sha256}`, bytes, fileTimeoutMs),
+    register: (model, request) => ask(registeredSchema, `${of(model)}/versions`, request, fileTimeoutMs),
     submitRoot: (envelope) => ask(z.object({ version: z.number() }), 'trust/roots', envelope),
   }
 }
+
+const octets = { method: 'PUT', headers: { 'content-type': 'application/octet-stream' } }
 
 const send = async (url: URL, body: unknown, timeoutMs: number): Promise<Response> => {
   try {
     const signal = AbortSignal.timeout(timeoutMs)
     if (body === undefined) return await fetch(url, { signal })
+    if (body instanceof Uint8Array)
+      return await fetch(url, { ...octets, body: body as Uint8Array<ArrayBuffer>, signal })
     const headers = { 'content-type': 'application/json' }
     return await fetch(url, { method: 'POST', headers, body: JSON.stringify(body), signal })
   } catch (cause) {

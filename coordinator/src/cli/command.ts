@@ -5,6 +5,7 @@ import type { Envelope } from '@imlma/protocol/trust'
 import type { CommandResult } from '@imlma/protocol/wire'
 import type { ChainView } from '../api/views.ts'
 import type { ApiClient } from './client.http.ts'
+import type { GivenFile } from './files.fs.ts'
 import type { BacktestReport } from '../backtest/report.ts'
 import type { Order } from '../trust/command.ts'
 import type { KeyFile } from '../trust/keys.fs.ts'
@@ -42,6 +43,9 @@ export interface Context {
   readonly settings: Settings
   /** Progress, to standard error. */
   readonly say: (line: string) => void
+  /** A file that was named by the person. Throws `Failure` FILE_UNREADABLE, TOO_LARGE. */
+  readonly readFile: (path: string, bytesMax: number) => Promise<GivenFile>
+  readonly pause: (ms: number) => Promise<void>
   /** Throws `Failure` BROKER_UNREACHABLE. */
   readonly sendCommand: (sending: Sending) => Promise<Answers>
   /** Recomputes the chain in the data directory itself. Throws `Failure` NO_REGISTRY. */

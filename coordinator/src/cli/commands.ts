@@ -8,6 +8,7 @@ import { compareCommand } from './commands/compare.ts'
 import { keysNewCommand, keysShowCommand } from './commands/keys.ts'
 import { lineageCommand } from './commands/lineage.ts'
 import { pinCommand, rollbackCommand, unpinCommand } from './commands/order.ts'
+import { registerCommand } from './commands/register.ts'
 import { retrainCommand } from './commands/retrain.ts'
 import { statusCommand } from './commands/status.ts'
 import { versionsCommand } from './commands/versions.ts'
@@ -19,6 +20,7 @@ export const commands: readonly Command[] = [
   compareCommand,
   lineageCommand,
   retrainCommand,
+  registerCommand,
   rollbackCommand,
   pinCommand,
   unpinCommand,
