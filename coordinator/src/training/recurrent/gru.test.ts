@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createRandom } from '../../tuning/random.ts'
 import { constantParameters, initialWeights } from '../engine/parameters.ts'
 import { createGraphSessions } from '../engine/session.onnx.ts'
@@ -9,7 +9,7 @@ import type { LossName, NetworkSizes, RecurrentEngine, TrainingBatch } from './e
 import { gru } from './gru.ts'
 import { networkParameters } from './network.ts'
 
-const missing = 'TensorFlow.js is not installed: pnpm install without --no-optional brings it'
+const missing = 'TensorFlow.js is not installed: pnpm install brings it'
 let loaded: LoadedTensorFlow | undefined
 let engine: RecurrentEngine
 beforeAll(async () => {
@@ -101,7 +101,9 @@ describe('a GRU', () => {
   })
 })
 
-describe('TensorFlow.js', () => {
+describe('a pass of TensorFlow.js', () => {
+  beforeEach((context) => context.skip(loaded === undefined, missing))
+
   const variants: readonly [string, NetworkSizes, LossName][] = [
     ['squared loss', sizes, 'squared'],
     ['Huber loss, a linear head', { ...sizes, head: 0 }, 'huber'],
@@ -109,7 +111,6 @@ describe('TensorFlow.js', () => {
     ['a single time step', { ...sizes, steps: 1 }, 'squared'],
   ]
   test.each(variants)('gives the slopes of the loss: %s', async (_name, own, loss) => {
-    if (loaded === undefined) return
     const passes = await engine.open(own, loss)
     const [weights, batch] = [weightsOf(own), batchOf(own)]
     const { gradient } = await passes.lossAndGradient(weights, batch)
@@ -131,8 +132,7 @@ describe('TensorFlow.js', () => {
     }
   })
 
-  test('keeps no tensors after a pass', async (context) => {
-    context.skip(loaded === undefined, missing)
+  test('keeps no tensors', async () => {
     const { tf } = loaded as LoadedTensorFlow
     const passes = await engine.open(sizes, 'squared')
     const pass = async () => {
@@ -143,12 +143,12 @@ describe('TensorFlow.js', () => {
     for (let i = 0; i < 5; i++) await pass()
     expect([tf.memory().numTensors, tf.memory().numBytes]).toEqual([before.numTensors, before.numBytes])
   })
+})
 
-  test('that cannot be loaded is a failure that says what to install', async () => {
-    const bare = createRecurrentEngine(async () => undefined)
-    await expect(bare.open(sizes, 'squared')).rejects.toMatchObject({
-      code: 'TENSORFLOW_MISSING',
-      hint: expect.stringContaining('@tensorflow/tfjs'),
-    })
+test('TensorFlow.js that cannot be loaded is a failure that says what to install', async () => {
+  const bare = createRecurrentEngine(async () => undefined)
+  await expect(bare.open(sizes, 'squared')).rejects.toMatchObject({
+    code: 'TENSORFLOW_MISSING',
+    hint: expect.stringContaining('@tensorflow/tfjs'),
   })
 })
