@@ -2,9 +2,12 @@
 
 import type { ChainedEvent, DatasetRecord, RegistryEvent } from '../registry/events.ts'
 import { externalLearner } from '../training/job.ts'
+import { figure, grouped } from './numbers.ts'
 import { tellProvenance, tellRegistration } from './registration-sentences.ts'
 import { tellShadowEnded, tellShadowStarted } from './shadow-sentences.ts'
 import type { AuditEventView } from './views.ts'
+
+export { figure, grouped } from './numbers.ts'
 
 type Tone = AuditEventView['tone']
 type Sentence = readonly [tone: Tone, sentence: string]
@@ -205,23 +208,6 @@ export const tellAlert = ({
     .map(([name, value]) => `${spaced(name)} ${typeof value === 'number' ? grouped(value) : String(value)}`)
     .join(', ')
   return `Alert from ${who}${about}: ${alert}${said === '' ? '' : ` (${said})`}.`
-}
-
-/** Three significant digits, the way an operator reads them aloud; large numbers keep every digit before the point. */
-export const figure = (value: number | null): string => {
-  if (value === null || !Number.isFinite(value)) return '–'
-  const magnitude = Math.abs(value)
-  if (magnitude >= 100) return grouped(Math.round(value))
-  if (magnitude === 0) return '0'
-  if (magnitude < 1e-4) return value.toExponential(2)
-  return String(Number(value.toPrecision(3)))
-}
-
-/** Thousands set apart by commas, at most three digits after the point. */
-export const grouped = (value: number): string => {
-  const [whole = '', fraction] = String(Math.round(value * 1_000) / 1_000).split('.')
-  const separated = whole.replaceAll(/\B(?=(\d{3})+$)/g, ',')
-  return fraction === undefined ? separated : `${separated}.${fraction}`
 }
 
 const short = (sha256: string): string => sha256.slice(0, 8)

@@ -1,7 +1,7 @@
 /** What is told of a version in shadow, in plain words: when it enters, how far its proof is, and how it ended. */
 
 import type { RegistryEvent } from '../registry/events.ts'
-import { figure, grouped } from './sentences.ts'
+import { figure, grouped } from './numbers.ts'
 
 type Started = Extract<RegistryEvent, { kind: 'shadow-started' }>
 type Ended = Extract<RegistryEvent, { kind: 'shadow-ended' }>

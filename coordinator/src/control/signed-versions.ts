@@ -8,7 +8,7 @@ import { Failure } from '@imlma/protocol/result'
 import { envelopeSchema, openEnvelope, type Envelope } from '@imlma/protocol/trust'
 import type { InputReference } from '../fleet/performance.ts'
 import type { Registry, VersionRecord } from '../registry/registry.ts'
-import type { SignedVersion } from '../rollout/assignment.ts'
+import type { SignedVersion } from '../rollout/assigned.ts'
 import type { ArtifactStore } from '../storage/artifacts.ts'
 
 export interface SignedVersions {

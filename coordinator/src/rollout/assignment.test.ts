@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { DeploymentOutcome, Reported, ReportedModel } from '@imlma/protocol/wire'
-import { decideAssignment, isSettled, type Assignment, type AssignedVersion } from './assignment.ts'
+import type { Assignment, AssignedVersion } from './assigned.ts'
+import { decideAssignment, isSettled } from './assignment.ts'
 
 const digest = (letter: string) => letter.repeat(64)
 const versionOf = (version: number): AssignedVersion => ({

@@ -4,27 +4,8 @@
  */
 
 import type { Reported, ReportedModel } from '@imlma/protocol/wire'
+import type { Assignment, AssignedVersion, SignedVersion } from './assigned.ts'
 import { withShadow, type AssignedShadow } from './shadow.ts'
-
-/** A signed version, named by its envelope and its artifact. */
-export interface SignedVersion {
-  readonly version: number
-  readonly envelopeSha256: string
-  readonly artifactSha256: string
-}
-
-/** One model's place in an assignment: what is served, and what runs in shadow beside it. */
-export interface AssignedVersion extends SignedVersion {
-  readonly shadow?: SignedVersion | undefined
-}
-
-/** What an agent was last told. `counter` grows with every telling. */
-export interface Assignment {
-  readonly counter: number
-  readonly issuedAt: number
-  readonly rootVersion: number
-  readonly models: Readonly<Record<string, AssignedVersion>>
-}
 
 /** Reasons that can go away by themselves: the same assignment is worth telling again after a while. */
 const passing: readonly string[] = ['FETCH_FAILED', 'NO_SPACE', 'LOAD_FAILED', 'SUPERSEDED', 'EXPIRED']

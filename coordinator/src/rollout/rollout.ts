@@ -9,14 +9,8 @@ import { encodeJson } from '@imlma/protocol/wire'
 import type { BrokerClient } from '../broker/client.ts'
 import type { AgentRecord, Fleet } from '../fleet/fleet.ts'
 import type { Registry } from '../registry/registry.ts'
-import {
-  assignmentDefaults,
-  decideAssignment,
-  isSettled,
-  type Assignment,
-  type AssignmentOptions,
-  type SignedVersion,
-} from './assignment.ts'
+import type { Assignment, SignedVersion } from './assigned.ts'
+import { assignmentDefaults, decideAssignment, isSettled, type AssignmentOptions } from './assignment.ts'
 import type { FleetWait } from './fleet-wait.timer.ts'
 import { observe } from './outcome.ts'
 import { shadowsFor, type AssignedShadow } from './shadow.ts'

@@ -2,7 +2,7 @@
 
 import type { ReportedModel } from '@imlma/protocol/wire'
 import type { AgentRecord } from '../fleet/fleet.ts'
-import type { AssignedVersion, Assignment, SignedVersion } from './assignment.ts'
+import type { AssignedVersion, Assignment, SignedVersion } from './assigned.ts'
 
 /** A version signed for the shadow. */
 export interface AssignedShadow extends SignedVersion {
