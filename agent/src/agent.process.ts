@@ -118,12 +118,19 @@ const start = async (
     void forecasting.reportNow()
   }
 
-  const parts = { alarms, log, serving: forecasting.models, forwarder, reportNow }
+  const parts = {
+    alarms,
+    log,
+    serving: forecasting.models,
+    shadows: forecasting.shadows,
+    forwarder,
+    reportNow,
+  }
   const models = anchor && (await rooms.start({ ...parts, anchor }, { site, agent }))
   if (models !== undefined) stops.push(models.stop, models.onChange(reporting.changed))
 
   const sources = await openSources(configuration.sources, outbox, log)
-  const { models: serving, forecasts, forecaster, monitor } = forecasting
+  const { models: serving, forecasts, forecaster, shadowRunner, monitor } = forecasting
   const api = await startApi(
     {
       models: serving,
@@ -138,6 +145,7 @@ const start = async (
         connected: link.connected(),
         ...reported(),
         forecasts: forecaster.counts(),
+        shadow: shadowRunner.counts(),
         windows: monitor
           .latest()
           .map((window) => ({ ...window, latencySketch: undefined, inputs: undefined })),
@@ -170,7 +178,15 @@ const start = async (
 
 const toFigures = ({ link, backlog, forecasting }: FigureParts): AgentFigures => {
   const { rows, rowsSkipped, failures } = forecasting.forecaster.counts()
+  const shadow = forecasting.shadowRunner.counts()
   const windows = forecasting.monitor.latest()
+  const figuresOf = (running: Forecasting['models'], isShadow: boolean): AgentFigures['models'] =>
+    running.models().map(({ model, version }) => {
+      const window = windows.find(
+        (each) => each.model === model && each.version === version && (each.shadow === true) === isShadow,
+      )
+      return { model, version, latencyMs: window?.latencyMs ?? null }
+    })
   return {
     residentBytes: process.memoryUsage.rss(),
     uptimeS: process.uptime(),
@@ -182,11 +198,11 @@ const toFigures = ({ link, backlog, forecasting }: FigureParts): AgentFigures =>
     forecastRows: rows,
     forecastRowsSkipped: rowsSkipped,
     forecastFailures: failures,
-    models: forecasting.models.models().map(({ model, version }) => ({
-      model,
-      version,
-      latencyMs: windows.find((each) => each.model === model && each.version === version)?.latencyMs ?? null,
-    })),
+    models: figuresOf(forecasting.models, false),
+    shadows: figuresOf(forecasting.shadows, true),
+    shadowRows: shadow.rows,
+    shadowRowsLeftOut: shadow.rowsSkipped + shadow.rowsDropped + shadow.rowsUnlike,
+    shadowFailures: shadow.failures,
   }
 }
 
@@ -197,4 +213,4 @@ interface FigureParts {
 }
 
 /** What the control centre may expect of this agent. */
-const capabilities = ['forecast', 'rollback', 'open-inference-v2']
+const capabilities = ['forecast', 'rollback', 'shadow', 'open-inference-v2']

@@ -8,6 +8,7 @@ import type { Link } from './link/link.ts'
 import type { Log } from './log.pino.ts'
 import { createLatencySketch } from './monitoring/latency.sketches.ts'
 import { createMonitor, type Monitor } from './monitoring/monitor.ts'
+import { stepsWatched } from './monitoring/realised-errors.ts'
 import { startReporter, type Reporter } from './monitoring/reporter.timer.ts'
 import { createActiveModels, type ActiveModels } from './serving/active-models.ts'
 import { startForecastLoop } from './serving/forecaster.timer.ts'
@@ -15,10 +16,14 @@ import { createForecaster, type Forecaster } from './serving/forecaster.ts'
 import { createForecasts, type Forecasts } from './serving/forecasts.ts'
 import { loadModel } from './serving/session.onnx.ts'
 import type { ModelIdentity } from './serving/serving.ts'
+import { createShadowRunner, type ShadowRunner } from './serving/shadow-runner.ts'
 import { readOne, toForecastHistory } from './serving/stored-readings.ts'
 
 export interface Forecasting {
   readonly models: ActiveModels
+  /** What runs beside them and answers nobody. */
+  readonly shadows: ActiveModels
+  readonly shadowRunner: Pick<ShadowRunner, 'counts'>
   readonly forecasts: Forecasts
   readonly forecaster: Pick<Forecaster, 'counts'>
   readonly monitor: Pick<Monitor, 'latest'>
@@ -49,6 +54,8 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
   const references = new Map<string, Manifest['reference']>()
   const stops: (() => void | Promise<void>)[] = []
 
+  const onCloseFailed = ({ model, version }: ModelIdentity, cause: unknown): void =>
+    log.error({ model, version, err: cause }, 'a model did not close')
   const models = createActiveModels({
     now: monotonicMs,
     load: async (path, identity, contract) => {
@@ -57,9 +64,9 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
       if (signed !== undefined) remember(references, identity.sha256, signed.reference)
       return loaded
     },
-    onCloseFailed: ({ model, version }, cause) =>
-      log.error({ model, version, err: cause }, 'a model did not close'),
+    onCloseFailed,
   })
+  const shadows = createActiveModels({ now: monotonicMs, load: models.load, onCloseFailed })
   const monitor = createMonitor(
     {
       now: Date.now,
@@ -76,14 +83,33 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
     { bootId: options.bootId },
   )
   const forecasts = createForecasts({ now: monotonicMs })
+  const stored = toForecastHistory(history)
+  /** The round of the champions under way. */
+  let round = Promise.resolve()
+  const shadowRunner = createShadowRunner({
+    models: shadows,
+    history: stored,
+    rest: async () => {
+      await turn()
+      await round
+    },
+    steps: stepsWatched,
+    onBatch: monitor.onShadowBatch,
+    onPaired: monitor.onPaired,
+    onFailed: ({ model, version }, cause) =>
+      log.warn({ model, version, err: cause }, 'no forecast in shadow'),
+  })
   const forecaster = createForecaster(
     {
       models,
-      history: toForecastHistory(history),
+      history: stored,
       now: monotonicMs,
       turn: () => turn(),
       onForecast: forecasts.record,
-      onBatch: monitor.onBatch,
+      onBatch: (batch) => {
+        monitor.onBatch(batch)
+        shadowRunner.note(batch)
+      },
       onClosed: monitor.onClosed,
       onFailed: ({ model, version }, cause) => log.error({ model, version, err: cause }, 'no forecast'),
     },
@@ -93,12 +119,16 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
 
   return {
     models,
+    shadows,
+    shadowRunner,
     forecasts,
     forecaster,
     monitor,
     start: () => {
-      const loop = startForecastLoop({ forecaster })
-      stops.push(models.onRun(monitor.onRun), loop.stop)
+      const run = (): Promise<void> => (round = forecaster.run())
+      const loop = startForecastLoop({ forecaster: { run } })
+      stops.push(models.onRun(monitor.onRun), shadows.onRun(monitor.onShadowRun))
+      stops.push(shadowRunner.stop, loop.stop)
       stops.push(
         history.onAppend(({ series, historical }) => {
           // Backlog is context, and nothing to forecast from.
@@ -116,6 +146,7 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
     reportNow: async () => reporter?.reportNow(),
     stop: async () => {
       for (const stop of stops.splice(0).toReversed()) await stop()
+      await shadows.close()
       await models.close()
     },
   }

@@ -35,6 +35,8 @@ interface StartParts {
   readonly alarms: Alarms
   readonly log: Log
   readonly serving: Serving
+  /** Runs what runs beside the champions. */
+  readonly shadows: Serving
   readonly forwarder: Pick<Forwarder, 'resendFrom'>
   readonly reportNow: () => void
 }
@@ -53,7 +55,7 @@ export const openModels = async (folder: string, link: Link): Promise<ModelRooms
       const envelope = await store.manifest(sha256)
       return envelope === undefined ? undefined : claimedManifest(envelope)
     },
-    start: async ({ anchor, alarms, log, serving, forwarder, reportNow }, address) => {
+    start: async ({ anchor, alarms, log, serving, shadows, forwarder, reportNow }, address) => {
       models = await startModels(
         {
           store,
@@ -62,6 +64,7 @@ export const openModels = async (folder: string, link: Link): Promise<ModelRooms
           anchor,
           verify: verifyEd25519,
           serving,
+          shadowServing: { start: shadows.activate, stop: shadows.deactivate, onRun: shadows.onRun },
           transfer: createTransfer({ link, crc32, requestId: randomUUID, wait, random: Math.random }),
           link,
           clock: { now: Date.now, trusted: () => Date.now() >= clockMin },

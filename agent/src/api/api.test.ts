@@ -53,6 +53,10 @@ const create = ({ active = true, answer = (value) => value * 2, store = acceptin
     forecastRowsSkipped: 0,
     forecastFailures: 0,
     models: [{ model: 'load', version: 3, latencyMs: { p50: 1, p95: 2, p99: 3 } }],
+    shadows: [{ model: 'load', version: 4, latencyMs: { p50: 4, p95: 5, p99: 6 } }],
+    shadowRows: 8,
+    shadowRowsLeftOut: 9,
+    shadowFailures: 10,
   }
   const app = createApp(
     {
@@ -170,6 +174,10 @@ describe('what else is asked locally', () => {
     const text = await (await get('/metrics')).text()
     expect(text).toContain('imlma_agent_backlog_readings 5')
     expect(text).toContain('imlma_agent_run_seconds{model="load",quantile="0.99"} 0.003')
+    expect(text).toContain('imlma_agent_served_version{model="load"} 3')
+    expect(text).toContain('imlma_agent_shadow_version{model="load"} 4')
+    expect(text).toContain('imlma_agent_shadow_run_seconds{model="load",quantile="0.99"} 0.006')
+    expect(text).toContain('imlma_agent_shadow_rows_left_out_total 9')
     expect(await (await get('/status')).json()).toEqual({ name: 'gw-1' })
   })
 

@@ -14,6 +14,12 @@ export interface AgentFigures {
   readonly forecastRowsSkipped: number
   readonly forecastFailures: number
   readonly models: readonly ModelFigures[]
+  /** What runs beside the champions and answers nobody. */
+  readonly shadows: readonly ModelFigures[]
+  readonly shadowRows: number
+  /** Not run: too many gaps, too slow, or another series than the champion's. */
+  readonly shadowRowsLeftOut: number
+  readonly shadowFailures: number
 }
 
 export interface ModelFigures {
@@ -39,9 +45,14 @@ export const createMetrics = (read: () => AgentFigures) => {
     [gauge('forecast_rows_total', 'Forecasts made for meters.'), (f) => f.forecastRows],
     [gauge('forecast_rows_skipped_total', 'Forecasts left out: gaps.'), (f) => f.forecastRowsSkipped],
     [gauge('forecast_failures_total', 'Forecast runs that failed.'), (f) => f.forecastFailures],
+    [gauge('shadow_rows_total', 'Forecasts made in shadow.'), (f) => f.shadowRows],
+    [gauge('shadow_rows_left_out_total', 'Forecasts not made in shadow.'), (f) => f.shadowRowsLeftOut],
+    [gauge('shadow_failures_total', 'Runs in shadow that failed.'), (f) => f.shadowFailures],
   ]
   const served = gauge('served_version', 'Version that answers.', ['model'])
   const latency = gauge('run_seconds', 'Duration of a run in the last window.', ['model', 'quantile'])
+  const inShadow = gauge('shadow_version', 'Version that runs beside the champion.', ['model'])
+  const shadowLatency = gauge('shadow_run_seconds', 'The same for runs in shadow.', ['model', 'quantile'])
 
   return {
     contentType: registry.contentType,
@@ -49,16 +60,22 @@ export const createMetrics = (read: () => AgentFigures) => {
       const figures = read()
       for (const [each, of] of plain) each.set(of(figures))
       // What is gone must not be reported for ever.
-      served.reset()
-      latency.reset()
-      for (const { model, version, latencyMs } of figures.models) {
-        served.set({ model }, version)
-        if (latencyMs === null) continue
-        latency.set({ model, quantile: '0.5' }, latencyMs.p50 / 1_000)
-        latency.set({ model, quantile: '0.95' }, latencyMs.p95 / 1_000)
-        latency.set({ model, quantile: '0.99' }, latencyMs.p99 / 1_000)
-      }
+      for (const each of [served, latency, inShadow, shadowLatency]) each.reset()
+      for (const each of figures.models) tell(each, served, latency)
+      for (const each of figures.shadows) tell(each, inShadow, shadowLatency)
       return registry.metrics()
     },
   }
+}
+
+const tell = (
+  { model, version, latencyMs }: ModelFigures,
+  versions: Gauge<'model'>,
+  latency: Gauge<'model' | 'quantile'>,
+): void => {
+  versions.set({ model }, version)
+  if (latencyMs === null) return
+  latency.set({ model, quantile: '0.5' }, latencyMs.p50 / 1_000)
+  latency.set({ model, quantile: '0.95' }, latencyMs.p95 / 1_000)
+  latency.set({ model, quantile: '0.99' }, latencyMs.p99 / 1_000)
 }

@@ -45,7 +45,7 @@ export interface AdmissionTerms {
   readonly desiredCounter: number
 }
 
-export type AdmissionRefusal = TrustRefusal | 'CONTRACT_MISMATCH'
+export type AdmissionRefusal = TrustRefusal | 'CONTRACT_MISMATCH' | 'SHADOW_ONLY'
 
 /** One verified model of an assignment. */
 export interface Admitted {
@@ -53,7 +53,8 @@ export interface Admitted {
   readonly manifest: Manifest
 }
 
-export interface AdmittedModel {
+/** One version that an assignment names. */
+export interface AdmittedEntry {
   readonly model: string
   readonly entry: Result<Admitted, AdmissionRefusal>
   /** What the manifest says of itself, believed or not; undefined where it says nothing readable. */
@@ -64,7 +65,9 @@ export interface Admission {
   readonly counter: number
   /** True for the assignment that was accepted last: retained, it comes with every connect. */
   readonly repeated: boolean
-  readonly models: readonly AdmittedModel[]
+  /** What is to be served, and what is to run beside it. */
+  readonly models: readonly AdmittedEntry[]
+  readonly shadows: readonly AdmittedEntry[]
 }
 
 /** The assignment, once everything about it but its single models has been verified, in this order. */
@@ -85,12 +88,20 @@ export const admitDesired = (
   if (desired.counter < desiredCounter) {
     return refuse('REPLAYED', `counter ${desired.counter} is below ${desiredCounter}`)
   }
-  const models = Object.entries(desired.models).map(([model, { manifest, mode }]) => ({
+  const toEntry = (model: string, manifest: Envelope, admit: typeof admitManifest): AdmittedEntry => ({
     model,
-    entry: mode === 'active' ? admitManifest(model, manifest, { root, verify }) : noShadow,
+    entry: admit(model, manifest, { root, verify }),
     claimed: claimedVersion(manifest),
-  }))
-  return accept({ counter: desired.counter, repeated, models })
+  })
+  const entries = Object.entries(desired.models)
+  const models = entries
+    .filter(([, { mode }]) => mode === 'active')
+    .map(([model, { manifest }]) => toEntry(model, manifest, admitActive))
+  const shadows = entries.flatMap(([model, { mode, manifest, shadow }]) => {
+    const named = mode === 'shadow' ? manifest : shadow
+    return named === undefined ? [] : [toEntry(model, named, admitManifest)]
+  })
+  return accept({ counter: desired.counter, repeated, models, shadows })
 }
 
 /** The models and roots that an assignment names, before anything of it is believed. */
@@ -115,6 +126,14 @@ export const admitManifest = (
   return golden.ok ? accept({ envelope, manifest }) : golden
 }
 
+/** One that may also answer: the director cannot promote what the release key left in shadow. */
+const admitActive: typeof admitManifest = (model, envelope, terms) => {
+  const admitted = admitManifest(model, envelope, terms)
+  return admitted.ok && admitted.value.manifest.mode === 'shadow'
+    ? refuse('SHADOW_ONLY', 'it was signed to run beside the champion only')
+    : admitted
+}
+
 /** What a manifest says of itself, before anything of it is believed. */
 export const claimedManifest = (envelope: Envelope): Manifest | undefined => {
   const opened = openEnvelope(envelope, manifestTerms)
@@ -135,7 +154,6 @@ export const toInstalled = ({ version, release, artifact }: Manifest): Installed
 
 const desiredTerms = { payloadType: desiredPayloadType, schema: desiredSchema }
 const manifestTerms = { payloadType: manifestPayloadType, schema: manifestSchema }
-const noShadow = refuse('MALFORMED', 'this agent knows no mode but active')
 
 /** New installs need the time (protocol.md, "Operations a technician can command"): without it, nothing is in time. */
 const checkValidity = (desired: Desired, root: TrustRoot, clock: Clock): Result<void, 'EXPIRED'> => {

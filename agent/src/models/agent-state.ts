@@ -6,7 +6,8 @@
 import { z } from 'zod'
 import { limits } from '@imlma/protocol/limits'
 import { nameSchema, resultSchema } from '@imlma/protocol/wire'
-import { deploymentSchema, emptyDeployment, type Deployment } from './deployment-state.ts'
+import { deploymentSchema, emptyDeployment, neededDigests, type Deployment } from './deployment-state.ts'
+import { loadedDigest, neededDigest, noShadow, shadowSchema, type Shadow } from './shadow/shadow-state.ts'
 
 /** Commands remembered with their results. Older ones are recognised by their counter, as replays. */
 export const commandsKnownMax = 128
@@ -34,6 +35,8 @@ export const agentStateSchema = z.object({
   models: z
     .record(nameSchema, deploymentSchema)
     .refine((models) => Object.keys(models).length <= limits.modelsPerAgentMax, 'too many models'),
+  /** What runs beside the champions; absent in the files of agents that knew no shadow. */
+  shadows: z.record(nameSchema, shadowSchema).default({}),
   commands: ledgerSchema,
 })
 export type AgentState = Readonly<z.infer<typeof agentStateSchema>>
@@ -42,11 +45,31 @@ export const emptyAgentState: AgentState = {
   v: 1,
   desiredCounter: 0,
   models: {},
+  shadows: {},
   commands: { highest: {}, known: [] },
 }
 
 export const deploymentOf = (state: AgentState, model: string): Deployment =>
   Object.hasOwn(state.models, model) ? (state.models[model] as Deployment) : emptyDeployment
+
+export const shadowOf = (state: AgentState, model: string): Shadow =>
+  Object.hasOwn(state.shadows, model) ? (state.shadows[model] as Shadow) : noShadow
+
+/** Digests whose files must stay on disk, of all models. */
+export const digestsNeeded = ({ models, shadows }: AgentState): readonly string[] => [
+  ...Object.values(models).flatMap(neededDigests),
+  ...Object.values(shadows).flatMap((shadow) => neededDigest(shadow) ?? []),
+]
+
+/** Digests of one model whose sessions may still be wanted. */
+export const digestsLoaded = (state: AgentState, model: string): readonly string[] => {
+  const deployment = deploymentOf(state, model)
+  const challenger = deployment.phase === 'idle' ? null : deployment.attempt.challenger
+  return [
+    ...[deployment.champion, challenger].flatMap((version) => (version === null ? [] : [version.sha256])),
+    ...[loadedDigest(shadowOf(state, model))].filter((digest) => digest !== undefined),
+  ]
+}
 
 /** What `state.lowdb.ts` found: a state, nothing yet, or a file that is none and was moved aside. */
 export type Stored =

@@ -13,18 +13,22 @@ import {
   claimedDesired,
   claimedVersion,
   toInstalled,
+  type Admission,
   type AdmissionTerms,
-  type AdmittedModel,
+  type AdmittedEntry,
 } from './admission.ts'
 import { deploymentOf, type AgentState } from './agent-state.ts'
 import { neededDigests, type DeploymentEvent } from './deployment-state.ts'
 import type { MachineRoom, Raised } from './machine-room.ts'
 import { alarmKindOf, toDeploymentReason } from './reasons.ts'
+import type { ShadowRoom } from './shadow/shadow-room.ts'
+import { createTelling } from './shadow/telling.ts'
 import type { ModelStore } from './store.ts'
 import type { Trust } from './trust.ts'
 
 export interface AssignmentsParts {
   readonly room: MachineRoom
+  readonly shadows: Pick<ShadowRoom, 'stage'>
   readonly store: ModelStore
   readonly trust: Trust
   readonly raise: (alarm: Raised) => void
@@ -34,7 +38,7 @@ type ModelEvent = readonly [model: string, event: DeploymentEvent]
 
 /** Takes the payload of `desired`. Run it inside `room.exclusively`. Throws `Failure` where the disk does not take it. */
 export const createAssignments = (
-  { room, store, trust, raise }: AssignmentsParts,
+  { room, shadows, store, trust, raise }: AssignmentsParts,
   address: Pick<AdmissionTerms, 'site' | 'agent' | 'clock' | 'verify'>,
 ) => {
   const raiseCode = (code: string, detail: string): void =>
@@ -48,6 +52,8 @@ export const createAssignments = (
       evidence: { code, detail: detail.slice(0, 500), channel: 'desired' },
     })
 
+  const toldShadows = createTelling({ room, store, trust, raiseCode })
+
   /** The whole document was refused: an alarm, and the news of each known model that it claims to be about. */
   const decline = async (
     envelope: Envelope,
@@ -58,8 +64,9 @@ export const createAssignments = (
     const { models } = room.state()
     const reason = toDeploymentReason(code)
     const events = Object.entries(claimedDesired(envelope)?.models ?? {}).flatMap(
-      ([model, { manifest }]): readonly ModelEvent[] => {
-        const candidate = Object.hasOwn(models, model) ? claimedVersion(manifest) : undefined
+      ([model, { manifest, mode }]): readonly ModelEvent[] => {
+        const isNews = mode === 'active' && Object.hasOwn(models, model)
+        const candidate = isNews ? claimedVersion(manifest) : undefined
         return candidate === undefined ? [] : [[model, { kind: 'declined', candidate, reason, detail }]]
       },
     )
@@ -73,11 +80,12 @@ export const createAssignments = (
     envelope: Envelope,
   ): Promise<void> => {
     const inUse = neededDigests(deploymentOf(room.state(), model)).includes(sha256)
-    if (inUse && (await trust.openInstalled(model, sha256)).ok) return
+    const kept = inUse ? await trust.openInstalled(model, sha256) : undefined
+    if (kept?.ok === true && kept.value.mode !== 'shadow') return
     await store.saveManifest(sha256, envelope)
   }
 
-  const toEvent = async ({ model, entry, claimed }: AdmittedModel): Promise<readonly ModelEvent[]> => {
+  const toEvent = async ({ model, entry, claimed }: AdmittedEntry): Promise<readonly ModelEvent[]> => {
     if (!entry.ok) {
       const { code, message } = entry.refusal
       const reason = toDeploymentReason(code)
@@ -94,18 +102,22 @@ export const createAssignments = (
   }
 
   /** Nothing new is said, but a manifest that was damaged here may be mended, and what waits may be tried again. */
-  const repeat = async (models: readonly AdmittedModel[]): Promise<void> => {
+  const repeat = async ({ models, shadows: named }: Admission): Promise<void> => {
     for (const { model, entry } of models) {
       if (!entry.ok) continue
       const candidate = toInstalled(entry.value.manifest)
       const isNeeded = neededDigests(deploymentOf(room.state(), model)).includes(candidate.sha256)
       if (isNeeded) await keepManifest(model, candidate, entry.value.envelope)
     }
+    const known = named.filter(({ model }) => knows(room.state(), model))
+    const staged = shadows.stage(await toldShadows(known))
     await room.transact(
       models
         .filter(({ model }) => knows(room.state(), model))
         .map(({ model }) => [model, { kind: 'connected' }]),
+      staged.alter,
     )
+    await staged.act()
   }
 
   return async (payload: Uint8Array): Promise<void> => {
@@ -123,17 +135,19 @@ export const createAssignments = (
     const admitted = admitDesired(envelope, { ...address, root: trust.current(), desiredCounter })
     if (!admitted.ok) return decline(envelope, admitted.refusal.code, admitted.refusal.message)
     const { counter, repeated } = admitted.value
-    if (repeated) return repeat(admitted.value.models)
+    if (repeated) return repeat(admitted.value)
 
-    const events: ModelEvent[] = []
-    let placesLeft = limits.modelsPerAgentMax - Object.keys(models).length
-    for (const each of admitted.value.models) {
-      if (!knows(room.state(), each.model)) placesLeft -= 1
-      if (placesLeft < 0)
-        raiseCode('TOO_LARGE', `${each.model}: this agent serves ${limits.modelsPerAgentMax} models already`)
-      else events.push(...(await toEvent(each)))
+    const places = new Set(Object.keys(models))
+    const hasPlace = ({ model }: AdmittedEntry): boolean => {
+      if (places.has(model) || places.size < limits.modelsPerAgentMax) return places.add(model) !== undefined
+      raiseCode('TOO_LARGE', `${model}: this agent serves ${limits.modelsPerAgentMax} models already`)
+      return false
     }
-    await room.transact(events, (state) => ({ ...state, desiredCounter: counter }))
+    const events: ModelEvent[] = []
+    for (const each of admitted.value.models.filter(hasPlace)) events.push(...(await toEvent(each)))
+    const staged = shadows.stage(await toldShadows(admitted.value.shadows.filter(hasPlace)))
+    await room.transact(events, (state) => staged.alter({ ...state, desiredCounter: counter }))
+    await staged.act()
   }
 }
 

@@ -5,16 +5,10 @@
 
 import { Failure } from '@imlma/protocol/result'
 import type { Alarm, InstalledVersion } from '@imlma/protocol/wire'
-import { deploymentOf, type AgentState, type StateFile } from './agent-state.ts'
+import { deploymentOf, digestsLoaded, digestsNeeded, type AgentState, type StateFile } from './agent-state.ts'
 import { withConclusions } from './commands/results.ts'
 import { resume, step } from './deployment.ts'
-import {
-  neededDigests,
-  type Deployment,
-  type DeploymentEvent,
-  type Effect,
-  type Step,
-} from './deployment-state.ts'
+import type { Deployment, DeploymentEvent, Effect, Step } from './deployment-state.ts'
 import { alarmKindOf } from './reasons.ts'
 import type { Sessions } from './sessions.ts'
 import type { ModelStore } from './store.ts'
@@ -80,7 +74,7 @@ export const createMachineRoom = (parts: MachineRoomParts, initial: AgentState):
     await persist(withConclusions(alter(stepped), effects, now()))
     for (const [model, { effects: own }] of steps) {
       for (const effect of own) await act(model, effect)
-      sessions.retain(model, loadedDigests(deploymentOf(state, model)))
+      sessions.retain(model, digestsLoaded(state, model))
     }
     if (effects.length > 0 || alter !== same) onChange(state)
   }
@@ -115,7 +109,7 @@ export const createMachineRoom = (parts: MachineRoomParts, initial: AgentState):
       case 'quarantine':
         return store.quarantine(effect.sha256).catch(onFailure)
       case 'prune':
-        return store.prune(Object.values(state.models).flatMap(neededDigests)).catch(onFailure)
+        return store.prune(digestsNeeded(state)).catch(onFailure)
       case 'alarm':
         return raise(toAlarm(model, effect.candidate, effect.reason, effect.detail))
       case 'report':
@@ -200,12 +194,6 @@ const toStates = (steps: readonly (readonly [string, Step])[]): Record<string, D
 
 const durable = (state: AgentState): string =>
   JSON.stringify(state, (key, value: unknown) => (key === 'championLoaded' ? undefined : value))
-
-/** Sessions that the machine may still activate. */
-const loadedDigests = (state: Deployment): readonly string[] =>
-  [state.champion, state.phase === 'idle' ? null : state.attempt.challenger].flatMap((version) =>
-    version === null ? [] : [version.sha256],
-  )
 
 const toAlarm = (model: string, { version }: InstalledVersion, code: string, detail: string): Raised => ({
   model,

@@ -9,18 +9,18 @@ import type { Envelope, VerifySignature } from '@imlma/protocol/trust'
 import type { DeploymentReason, Reported } from '@imlma/protocol/wire'
 import type { ControlMessage, Link } from '../link/link.ts'
 import type { Clock } from './admission.ts'
-import { emptyAgentState, type AgentState, type StateFile } from './agent-state.ts'
+import { digestsNeeded, emptyAgentState, type AgentState, type StateFile } from './agent-state.ts'
 import { createAssignments } from './assignments.ts'
 import { createCommands } from './commands/commands.ts'
 import { deliver, isOver } from './commands/ledger.ts'
 import { createResultSender } from './commands/sender.ts'
-import { neededDigests } from './deployment-state.ts'
 import { createMachineRoom, type Raised } from './machine-room.ts'
 import { rebuildState } from './rebuild.ts'
-import { toReportedModel } from './reported.ts'
+import { toReportedModels } from './reported.ts'
 import type { RootsFile } from './roots.ts'
-import type { Serving } from './serving.ts'
+import type { Serving, ShadowServing } from './serving.ts'
 import { createSessions } from './sessions.ts'
+import { createShadowRoom } from './shadow/shadow-room.ts'
 import type { ModelStore } from './store.ts'
 import type { Transfer } from './transfer.ts'
 import { openTrust } from './trust.ts'
@@ -34,6 +34,7 @@ export interface ModelsParts {
   readonly anchor: Envelope
   readonly verify: VerifySignature
   readonly serving: Serving
+  readonly shadowServing: ShadowServing
   readonly transfer: Pick<Transfer, 'fetch'>
   readonly link: Pick<Link, 'publish'>
   readonly clock: Clock
@@ -81,7 +82,7 @@ const waitingMax = 64
  * interrupted go on beside. Throws `Failure` BAD_ROOT.
  */
 export const startModels = async (parts: ModelsParts, options: ModelsOptions): Promise<Models> => {
-  const { store, file, verify, serving, link, clock, raise, onFailure } = parts
+  const { store, file, verify, serving, shadowServing, link, clock, raise, onFailure } = parts
   const listeners = new Set<() => void>()
   const trust = await openTrust(parts)
   const sessions = createSessions(serving, onFailure)
@@ -103,13 +104,15 @@ export const startModels = async (parts: ModelsParts, options: ModelsOptions): P
     const before = new Set(said.known.map(({ result }) => result))
     for (const { result } of state.commands.known) if (!before.has(result)) sender.say(result)
     said = state.commands
+    shadows.look()
     for (const listener of listeners) listener()
   }
 
   const initial = await readState()
   said = initial.commands
   const room = createMachineRoom({ ...parts, sessions, work, now: clock.now, onChange: changed }, initial)
-  const assign = createAssignments({ room, store, trust, raise }, { ...options, clock, verify })
+  const shadows = createShadowRoom({ ...parts, room, sessions, trust, work, serving: shadowServing })
+  const assign = createAssignments({ room, shadows, store, trust, raise }, { ...options, clock, verify })
   const commands = createCommands(
     { ...parts, room, trust, say: sender.say, report: parts.report ?? notify },
     { ...options, verify },
@@ -155,15 +158,16 @@ export const startModels = async (parts: ModelsParts, options: ModelsOptions): P
 
   await room.resume()
   await room.exclusively(commands.resume)
+  await shadows.resume(initial)
   for (const { result, delivered } of room.state().commands.known) if (!delivered) sender.say(result)
-  const { models } = room.state()
-  await store.prune(Object.values(models).flatMap(neededDigests)).catch(onFailure)
+  await store.prune(digestsNeeded(room.state())).catch(onFailure)
 
   return {
     desired: (payload) => inTurn(() => assign(payload)),
     command: (message) => inTurn(() => commands.command(message)),
     connected: () => {
       sender.flush()
+      shadows.connected()
       void inTurn(() =>
         room.transact(Object.keys(room.state().models).map((model) => [model, { kind: 'connected' }])),
       )
@@ -173,9 +177,7 @@ export const startModels = async (parts: ModelsParts, options: ModelsOptions): P
       return {
         desiredCounter: state.desiredCounter,
         rootVersion: trust.current().version,
-        models: Object.fromEntries(
-          Object.entries(state.models).map(([name, model]) => [name, toReportedModel(model)]),
-        ),
+        models: toReportedModels(state),
       }
     },
     manifest: trust.openInstalled,
@@ -185,6 +187,7 @@ export const startModels = async (parts: ModelsParts, options: ModelsOptions): P
     },
     stop: async () => {
       stopped = true
+      await shadows.stop()
       await room.stop()
     },
   }

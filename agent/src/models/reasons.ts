@@ -18,6 +18,7 @@ export const toDeploymentReason = (code: AdmissionRefusal): DeploymentReason => 
     case 'MALFORMED':
     case 'TOO_LARGE':
     case 'CONTRACT_MISMATCH':
+    case 'SHADOW_ONLY':
       return code
   }
 }
@@ -34,6 +35,7 @@ const security: readonly string[] = [
   'DIGEST_MISMATCH',
   'WRONG_TARGET',
   'QUARANTINED',
+  'SHADOW_ONLY',
 ]
 
 export const alarmKindOf = (code: string): Alarm['kind'] =>

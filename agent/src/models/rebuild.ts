@@ -24,7 +24,8 @@ export const rebuildState = async (
     const model = envelope === undefined ? undefined : claimedManifest(envelope)?.model
     if (model === undefined || quarantined.includes(sha256)) continue
     const opened = await openInstalled(terms, model, sha256)
-    if (!opened.ok || !(await store.verify(sha256)).ok) continue
+    // What may only run in shadow is told again; it was never a champion.
+    if (!opened.ok || opened.value.mode === 'shadow' || !(await store.verify(sha256)).ok) continue
     versions.set(model, [...(versions.get(model) ?? []), toInstalled(opened.value)])
   }
   const models = [...versions].slice(0, limits.modelsPerAgentMax)

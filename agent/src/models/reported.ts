@@ -1,10 +1,19 @@
 /** What `reported` says about the models, from the machine's states. */
 
 import type { ReportedModel } from '@imlma/protocol/wire'
-import type { AgentState } from './agent-state.ts'
+import { shadowOf, type AgentState } from './agent-state.ts'
 import { previousOf, servingOf, type Deployment } from './deployment-state.ts'
+import { toReportedShadow, type Shadow } from './shadow/shadow-state.ts'
 
-export const toReportedModel = (state: Deployment): ReportedModel => ({
+export const toReportedModels = (state: AgentState): Record<string, ReportedModel> =>
+  Object.fromEntries(
+    Object.entries(state.models).map(([name, model]) => [
+      name,
+      toReportedModel(model, shadowOf(state, name)),
+    ]),
+  )
+
+const toReportedModel = (state: Deployment, shadow: Shadow): ReportedModel => ({
   phase: state.phase,
   active: servingOf(state),
   previous: previousOf(state),
@@ -13,6 +22,7 @@ export const toReportedModel = (state: Deployment): ReportedModel => ({
   releaseMax: state.releaseMax,
   quarantined: state.quarantined,
   outcome: state.outcome,
+  shadow: toReportedShadow(shadow),
 })
 
 /** The version that serves, per model; null where none does. */

@@ -27,6 +27,14 @@ export interface SessionRun extends SessionIdentity {
   readonly outcome: 'answered' | 'failed' | 'not-finite'
 }
 
+/** What runs beside the champions and answers nobody. */
+export interface ShadowServing {
+  /** From now on this one runs beside its model's champion; the one before is closed after its last run. */
+  readonly start: (session: Session) => void
+  readonly stop: (model: string) => void
+  readonly onRun: (listener: (run: SessionRun) => void) => () => void
+}
+
 export interface Serving {
   /** Throws `Failure` LOAD_FAILED, CONTRACT_MISMATCH. */
   readonly load: (path: string, identity: SessionIdentity, contract: Contract) => Promise<Session>

@@ -12,6 +12,8 @@ export interface Sessions {
   readonly load: (path: string, identity: SessionIdentity, contract: Contract) => Promise<Session>
   readonly activate: (model: string, sha256: string) => void
   readonly deactivate: (model: string) => void
+  /** What was loaded, for whoever else runs it; its `close` gives it back. */
+  readonly lend: (model: string, sha256: string) => Session
   /** Everything else of this model closes, once nobody runs on it. */
   readonly retain: (model: string, digests: readonly string[]) => void
 }
@@ -48,6 +50,12 @@ export const createSessions = (serving: Serving, onCloseFailed: (cause: unknown)
     }
   }
 
+  const slotOf = (model: string, sha256: string): Slot => {
+    const slot = slots.get(keyOf(model, sha256))
+    invariant(slot !== undefined, 'only what was loaded and proven is run')
+    return slot
+  }
+
   /** Two that ask for the same digest at the same time get the same session. */
   const open = (key: string, ...what: Parameters<Serving['load']>): Promise<Slot> => {
     const slot = serving
@@ -69,12 +77,9 @@ export const createSessions = (serving: Serving, onCloseFailed: (cause: unknown)
       slot.needed = true
       return slot.session
     },
-    activate: (model, sha256) => {
-      const slot = slots.get(keyOf(model, sha256))
-      invariant(slot !== undefined, 'only what was loaded and proven is activated')
-      serving.activate(lend(slot))
-    },
+    activate: (model, sha256) => serving.activate(lend(slotOf(model, sha256))),
     deactivate: serving.deactivate,
+    lend: (model, sha256) => lend(slotOf(model, sha256)),
     retain: (model, digests) => {
       for (const slot of slots.values()) {
         if (slot.session.model !== model || digests.includes(slot.session.sha256)) continue

@@ -117,6 +117,10 @@ export const openStore = async (options: StoreOptions): Promise<ModelStore> => {
       await rename(pathOf(sha256, what), pathOf(sha256, 'damaged')).catch(absent)
       await syncFolder(folder)
     },
+    discard: async (sha256) => {
+      await remove(sha256, 'artifact', 'manifest', 'partial')
+      await syncFolder(folder)
+    },
     quarantine: async (sha256) => {
       await writeFile(pathOf(sha256, 'mark'), '')
       await remove(sha256, 'artifact', 'manifest', 'partial')

@@ -43,6 +43,8 @@ export interface ModelStore {
   readonly setAside: (sha256: string, what: 'artifact' | 'manifest') => Promise<void>
   /** Removes the artifact for good and marks the digest. */
   readonly quarantine: (sha256: string) => Promise<void>
+  /** Removes everything of this digest but a mark of quarantine. */
+  readonly discard: (sha256: string) => Promise<void>
   /** Removes what is not needed, but for a few of the latest others: a technician may want them. */
   readonly prune: (needed: readonly string[]) => Promise<void>
 }

@@ -36,6 +36,9 @@ export interface WorkOptions extends WarmOptions, ProbationOptions {
 
 type Outcome = Result<void, DeploymentReason>
 
+/** What a version is wanted for: to answer, or to run beside the champion. */
+export type Role = 'active' | 'shadow'
+
 /** Does the work and answers it. The signal ends it early; its answer is then late and changes nothing. */
 export const createWork = (parts: WorkParts, options: WorkOptions = {}) => {
   const { store, transfer, sessions, trust, monotonicMs, wait, random } = parts
@@ -43,17 +46,24 @@ export const createWork = (parts: WorkParts, options: WorkOptions = {}) => {
 
   const writing = new Map<string, Promise<unknown>>()
 
-  const manifestOf = (model: string, sha256: string): Promise<Result<Manifest, DeploymentReason>> =>
-    openInstalled({ ...trust(), store }, model, sha256)
+  const manifestOf = async (
+    model: string,
+    sha256: string,
+    role: Role,
+  ): Promise<Result<Manifest, DeploymentReason>> => {
+    const manifest = await openInstalled({ ...trust(), store }, model, sha256)
+    // The last door: whatever was said on the way here, what was signed for shadow only never answers.
+    return manifest.ok && manifest.value.mode === 'shadow' && role === 'active' ? shadowOnly : manifest
+  }
 
   const fetch = async (
     model: string,
-    sha256: string,
-    round: number,
+    { candidate: { sha256 }, round }: Extract<WorkEffect, { kind: 'fetch' }>,
     signal: AbortSignal,
+    role: Role,
   ): Promise<Outcome> => {
     if (round > 0) await wait(fetchRoundDelayMs * 2 ** (round - 1) * (0.5 + random() / 2), signal)
-    const manifest = await manifestOf(model, sha256)
+    const manifest = await manifestOf(model, sha256, role)
     if (!manifest.ok) return manifest
     // A repair whose manifest alone was damaged finds its bytes here.
     if ((await store.verify(sha256)).ok) return accept(undefined)
@@ -94,10 +104,10 @@ export const createWork = (parts: WorkParts, options: WorkOptions = {}) => {
       }
     })
 
-  const verify = async (model: string, sha256: string): Promise<Outcome> => {
+  const verify = async (model: string, sha256: string, role: Role): Promise<Outcome> => {
     const artifact = await alone(sha256, () => store.admit(sha256))
     if (!artifact.ok) return missingIsMismatch(artifact.refusal)
-    const manifest = await manifestOf(model, sha256)
+    const manifest = await manifestOf(model, sha256, role)
     return manifest.ok ? accept(undefined) : manifest
   }
 
@@ -105,8 +115,9 @@ export const createWork = (parts: WorkParts, options: WorkOptions = {}) => {
   const prove = async (
     model: string,
     { version, sha256 }: InstalledVersion,
+    role: Role,
   ): Promise<Result<{ session: Session; manifest: Manifest }, DeploymentReason>> => {
-    const manifest = await manifestOf(model, sha256)
+    const manifest = await manifestOf(model, sha256, role)
     if (!manifest.ok) return manifest
     const path = await store.verify(sha256)
     if (!path.ok) return missingIsMismatch(path.refusal)
@@ -115,35 +126,53 @@ export const createWork = (parts: WorkParts, options: WorkOptions = {}) => {
     return golden.ok ? accept({ session, manifest: manifest.value }) : golden
   }
 
-  const warm = async (model: string, candidate: InstalledVersion, timed: boolean): Promise<Outcome> => {
-    const proven = await prove(model, candidate)
+  const warm = async (
+    model: string,
+    { candidate, timed }: Extract<WorkEffect, { kind: 'warm' }>,
+    role: Role,
+  ): Promise<Outcome> => {
+    const proven = await prove(model, candidate, role)
     if (!proven.ok) return proven
     if (!timed) return accept(undefined)
     return proveLatency(proven.value.session, proven.value.manifest, monotonicMs, options)
   }
 
-  const outcomeOf = (model: string, effect: WorkEffect, signal: AbortSignal): Promise<Outcome> => {
+  const outcomeOf = (
+    model: string,
+    effect: WorkEffect,
+    signal: AbortSignal,
+    role: Role,
+  ): Promise<Outcome> => {
     const { candidate } = effect
     switch (effect.kind) {
       case 'fetch':
-        return fetch(model, candidate.sha256, effect.round, signal)
+        return fetch(model, effect, signal, role)
       case 'verify':
-        return verify(model, candidate.sha256)
+        return verify(model, candidate.sha256, role)
       case 'warm':
-        return warm(model, candidate, effect.timed)
+        return warm(model, effect, role)
       case 'watch':
         return watchProbation(parts, { model, sha256: candidate.sha256 }, signal, options)
       case 'restore':
-        return prove(model, candidate).then((proven) => (proven.ok ? accept(undefined) : proven))
+        return prove(model, candidate, role).then((proven) => (proven.ok ? accept(undefined) : proven))
     }
   }
 
-  return async (model: string, effect: WorkEffect, signal: AbortSignal): Promise<DeploymentEvent> => {
+  return async (
+    model: string,
+    effect: WorkEffect,
+    signal: AbortSignal,
+    role: Role = 'active',
+  ): Promise<DeploymentEvent> => {
     const startedAt = monotonicMs()
-    const outcome = await outcomeOf(model, effect, signal).catch((cause: unknown) => toOutcome(cause, effect))
+    const outcome = await outcomeOf(model, effect, signal, role).catch((cause: unknown) =>
+      toOutcome(cause, effect),
+    )
     return toAnswer(effect, outcome, Math.max(0, monotonicMs() - startedAt))
   }
 }
+
+const shadowOnly = refuse('SHADOW_ONLY', 'it was signed to run beside the champion only')
 
 const toAnswer = (effect: WorkEffect, outcome: Outcome, durationMs: number): DeploymentEvent => {
   if (effect.kind === 'restore') {

@@ -1,12 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { IntervalSeries } from '@imlma/protocol/series'
 import { createActiveModels } from './active-models.ts'
-import {
-  createForecaster,
-  type ClosedInterval,
-  type ForecastBatch,
-  type ForecastHistory,
-} from './forecaster.ts'
+import { createForecaster, type ClosedInterval, type ForecastBatch } from './forecaster.ts'
+import type { ForecastHistory } from './feature-rows.ts'
 import { createForecasts } from './forecasts.ts'
 import { createIntervalFrontier, originsDue } from './interval-frontier.ts'
 import type { LoadedModel } from './serving.ts'

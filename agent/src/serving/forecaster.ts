@@ -7,11 +7,11 @@
  * When it is called is the timer's business (`forecaster.timer.ts`). Old readings that arrive late close nothing.
  */
 
-import { contextLengthOf, covariateHistoryOf, createFeatureBuilder } from '@imlma/protocol/features'
+import { createFeatureBuilder } from '@imlma/protocol/features'
 import type { FeatureBuilder } from '@imlma/protocol/features'
 import { quantilesOf } from '@imlma/protocol/manifest'
-import type { IntervalSeries } from '@imlma/protocol/series'
 import type { ActiveModels } from './active-models.ts'
+import { rowsAt, type ForecastHistory } from './feature-rows.ts'
 import type { Forecast, Quantiles } from './forecasts.ts'
 import {
   createIntervalFrontier,
@@ -20,25 +20,6 @@ import {
   type IntervalFrontier,
 } from './interval-frontier.ts'
 import type { LoadedModel, ModelIdentity } from './serving.ts'
-
-/** What forecasting reads of the stored readings. */
-export interface ForecastHistory {
-  /** Meters with readings of this register, and the first time after their last one. */
-  readonly meters: (register: string, intervalMs: number) => readonly { meter: string; end: number }[]
-  /** Values with `from ≤ time < to`; NaN is missing, also where the series does not reach. Valid until the next call. */
-  readonly read: (
-    meter: string,
-    register: string,
-    intervalMs: number,
-    from: number,
-    to: number,
-  ) => IntervalSeries
-  /**
-   * The same for a covariate, which is found by its register: the site has one temperature, not each meter. At the
-   * model's interval or the one it has; its values stay valid.
-   */
-  readonly readCovariate: (register: string, intervalMs: number, from: number, to: number) => IntervalSeries
-}
 
 /**
  * Everything one model forecast from one origin. `features` is reused, and `values` kept would be half a megabyte of
@@ -150,20 +131,12 @@ export const createForecaster = (parts: Parts, options: Options = {}): Forecaste
     const wanted = Math.min(fit, meters.length - first) * builder.count
     if (block.length < wanted) block = new Float32Array(wanted)
     const written: string[] = []
-    const { spec, horizon, covariateNames } = builder
-    const [from, to] = [
-      origin - covariateHistoryOf(spec) * spec.intervalMs,
-      origin + horizon * spec.intervalMs,
-    ]
-    const covariates = covariateNames.map((name) => history.readCovariate(name, spec.intervalMs, from, to))
-    const reach = contextLengthOf(spec) * spec.intervalMs
+    const writeRow = rowsAt(history, builder, register, origin)
     let next = first
     for (; next < meters.length && written.length < fit; next++) {
       if (next > first && next % rowsPerTurn === 0) await turn()
       const { meter } = meters[next] as { meter: string }
-      const series = history.read(meter, register, spec.intervalMs, origin - reach, origin)
-      const offset = written.length * builder.count
-      if (builder.writeRow(block, offset, series, origin, covariates) === 'ok') written.push(meter)
+      if (writeRow(meter, block, written.length)) written.push(meter)
       else counts.rowsSkipped += 1
     }
     return { next, written }

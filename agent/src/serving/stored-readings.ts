@@ -2,7 +2,7 @@
 
 import type { IntervalSeries } from '@imlma/protocol/series'
 import type { History } from '../history/history.ts'
-import type { ForecastHistory } from './forecaster.ts'
+import type { ForecastHistory } from './feature-rows.ts'
 
 /** Intervals at which a covariate is looked for beside the model's own: weather comes hourly, schedules daily. */
 const covariateIntervalsMs = [900_000, 1_800_000, 3_600_000, 10_800_000, 21_600_000, 86_400_000]

@@ -40,6 +40,7 @@ export const commandRefusals = [
   'QUARANTINED',
   'MALFORMED',
   'TOO_LARGE',
+  'SHADOW_ONLY',
 ] as const
 export type CommandRefusal = (typeof commandRefusals)[number]
 

@@ -39,6 +39,8 @@ export type Coverage = z.infer<typeof coverageSchema>
 export const versionWindowSchema = z.object({
   model: nameSchema,
   version: z.number().int().min(1),
+  /** It ran beside the champion and answered nobody. */
+  shadow: z.literal(true).optional(),
   /** Forecast runs and requests answered, and how many of them failed. */
   runs: count,
   failures: count,

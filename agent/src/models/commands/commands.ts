@@ -80,7 +80,11 @@ export const createCommands = (parts: CommandsParts, address: Address) => {
     for (const sha256 of await store.digests()) {
       const manifest = await trust.openInstalled(model, sha256)
       if (!manifest.ok) continue
-      found.push({ installed: toInstalled(manifest.value), hasArtifact: await store.has(sha256) })
+      found.push({
+        installed: toInstalled(manifest.value),
+        hasArtifact: await store.has(sha256),
+        shadowOnly: manifest.value.mode === 'shadow',
+      })
     }
     return found
   }

@@ -8,6 +8,8 @@ import { previousOf, type Deployment, type Directive } from '../deployment-state
 export interface OnDisk {
   readonly installed: InstalledVersion
   readonly hasArtifact: boolean
+  /** It was signed to run beside the champion only. */
+  readonly shadowOnly: boolean
 }
 
 /** The directive for the machine, or why there is none. For `rollback`, `pin`, `unpin` and `quarantine`. */
@@ -26,6 +28,9 @@ export const toDirective = (
       const { sha256 } = found.value
       if (state.quarantined.includes(sha256))
         return refuse('QUARANTINED', 'this digest is never served again here')
+      if (onDisk.some(({ installed, shadowOnly }) => installed.sha256 === sha256 && shadowOnly)) {
+        return refuse('SHADOW_ONLY', `version ${found.value.version} may only run beside the champion`)
+      }
       const lies = onDisk.some(({ installed, hasArtifact }) => installed.sha256 === sha256 && hasArtifact)
       if (!lies) return refuse('NOT_ON_DISK', `version ${found.value.version} is not on this disk any more`)
       return accept({ kind: 'rollback', candidate: found.value, commandId })

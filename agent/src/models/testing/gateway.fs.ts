@@ -192,6 +192,8 @@ export interface GatewayOptions extends Partial<ModelsOptions> {
   /** Wraps the parts: to cut the power, to fill the disk. */
   readonly wrap?: (parts: ModelsParts) => ModelsParts
   readonly resend?: ModelsParts['resend']
+  /** Nothing runs in shadow where this is absent. */
+  readonly shadowServing?: ModelsParts['shadowServing']
 }
 
 export const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'imlma-models-'))
@@ -224,6 +226,11 @@ export const start = async (
     anchor,
     verify: verifyEd25519,
     serving,
+    shadowServing: options.shadowServing ?? {
+      start: () => undefined,
+      stop: () => undefined,
+      onRun: () => () => undefined,
+    },
     transfer,
     link: centre.link,
     clock: { now: () => options.now ?? 1_000_000, trusted: () => options.trustedClock ?? true },
