@@ -76,7 +76,8 @@ const createSpokenFleet = () => {
   }
   return {
     fleet,
-    comes: (agent: string) => put('presence', agent, { presence: online }),
+    comes: (agent: string, capabilities: string[] = []) =>
+      put('presence', agent, { presence: { ...online, capabilities } }),
     leaves: (agent: string) => put('presence', agent, { presence: { ...online, state: 'offline' } }),
     reports: (agent: string, desiredCounter: number, model: Partial<ReportedModel>) => {
       const reported: Reported = {
@@ -245,6 +246,93 @@ describe('a rollout', () => {
     await rollout.assign('load', versionOf(1))
     await rollout.settled('load', 10)
     expect(facts).toEqual([])
+  })
+
+  describe('of a version in shadow', () => {
+    const shadow = { ...versionOf(2), champion: 1, share: 1 }
+    const shadowsSent = () => sent.map(({ agent, desired }) => [agent, desired.models['load']?.shadow])
+    beforeEach(async () => {
+      house.comes('gw-1', ['shadow'])
+      house.comes('gw-2')
+      await rollout.assign('load', versionOf(1))
+      sent = []
+    })
+
+    test('tells those that can run it, beside the champion and with a higher counter', async () => {
+      expect(await rollout.shadow('load', shadow)).toEqual(['gw-1'])
+      expect(sent).toMatchObject([{ agent: 'gw-1', desired: { counter: 2 } }])
+      const entry = sent[0]?.desired.models['load']
+      expect(entry).toEqual({
+        manifest: envelopeOf(versionOf(1).envelopeSha256),
+        mode: 'active',
+        shadow: envelopeOf(shadow.envelopeSha256),
+      })
+    })
+
+    test('takes it back when it is over', async () => {
+      await rollout.shadow('load', shadow)
+      await rollout.shadow('load', undefined)
+      expect(shadowsSent()).toEqual([
+        ['gw-1', envelopeOf(shadow.envelopeSha256)],
+        ['gw-1', undefined],
+      ])
+    })
+
+    test('publishes it again after a reconnect, and after a restart tells nothing new', async () => {
+      await rollout.shadow('load', shadow)
+      reconnect()
+      await vi.waitFor(() => expect(sent.filter(({ agent }) => agent === 'gw-1')).toHaveLength(2))
+      await rollout.stop()
+      await begin({ load: versionOf(1) })
+      expect(await rollout.shadow('load', shadow)).toEqual([])
+    })
+
+    test('does not tell it twice to an agent that goes and comes back', async () => {
+      await rollout.shadow('load', shadow)
+      house.leaves('gw-1')
+      house.comes('gw-1', ['shadow'])
+      expect(await rollout.review()).toEqual([])
+    })
+
+    test('drops it in the very word that names another champion', async () => {
+      await rollout.shadow('load', shadow)
+      expect(await rollout.assign('load', versionOf(3))).toEqual(['gw-1', 'gw-2'])
+      expect(sent.slice(-2).map(({ desired }) => desired.models['load'])).toEqual([
+        { manifest: envelopeOf(versionOf(3).envelopeSha256), mode: 'active' },
+        { manifest: envelopeOf(versionOf(3).envelopeSha256), mode: 'active' },
+      ])
+    })
+
+    test('leaves out an agent that is pinned to something else', async () => {
+      const active = { version: 7, release: 1, sha256: versionOf(7).artifactSha256 }
+      house.reports('gw-1', 1, { pinned: true, active })
+      expect(await rollout.shadow('load', shadow)).toEqual([])
+    })
+
+    test('tells it again, later, to an agent that had no luck with it', async () => {
+      await rollout.shadow('load', shadow)
+      const { version, artifactSha256: sha256 } = shadow
+      const refused = (reason: 'FETCH_FAILED' | 'GOLDEN_MISMATCH') => {
+        const active = { version: 1, release: 1, sha256: versionOf(1).artifactSha256 }
+        const said = { version, release: 2, sha256, state: 'refused' as const, reason, detail: '' }
+        house.reports('gw-1', 2, { active, shadow: said })
+      }
+      refused('GOLDEN_MISMATCH')
+      now += 700_000
+      expect(await rollout.review()).toEqual([])
+      refused('FETCH_FAILED')
+      await vi.waitFor(() => expect(sent.at(-1)?.desired.counter).toBe(3))
+    })
+
+    test('reaches about the share of the agents that it is for, always the same ones', async () => {
+      for (let i = 0; i < 200; i += 1) house.comes(`many-${i}`, ['shadow'])
+      await rollout.review()
+      const told = await rollout.shadow('load', { ...shadow, share: 0.25 })
+      expect(told.length).toBeGreaterThan(30)
+      expect(told.length).toBeLessThan(70)
+      await rollout.shadow('load', undefined)
+      expect(await rollout.shadow('load', { ...shadow, share: 0.25 })).toEqual(told)
+    })
   })
 
   test('leaves a pinned agent alone and records the pin once', async () => {
