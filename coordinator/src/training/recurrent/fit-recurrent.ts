@@ -9,10 +9,10 @@ import { decayMask, initialWeights } from '../engine/parameters.ts'
 import type { Rows } from '../engine/problem.ts'
 import { rateFactor } from '../engine/schedule.ts'
 import { startAdam, stepAdam } from './adam-step.ts'
-import { batchOf, dropoutMask, targetsOf } from './batches.ts'
 import type { RecurrentPasses } from './engine.ts'
 import { networkParameters, type Network } from './network.ts'
 import type { RecurrentParameters } from './parameters.ts'
+import { createRowPasses } from './row-passes.ts'
 
 export interface RecurrentFitOptions extends Pick<
   RecurrentParameters,
@@ -31,13 +31,7 @@ export interface RecurrentFitOptions extends Pick<
   readonly stopAfterEpochs?: number
 }
 
-/** Rows whose loss is looked at after every epoch, evenly spread: enough to tell epochs apart. */
-const checkRowsMax = 4_096
-
-/** Rows per forecasting pass: bounds the memory. */
-const passRows = 512
-
-/** Features and targets standardised. Throws `Failure` DIVERGED; the signal's reason between two batches when it is aborted. */
+/** Features and targets standardised. Throws `Failure` DIVERGED; the signal's reason between two passes when it is aborted. */
 export const fitRecurrent = async (
   passes: RecurrentPasses,
   network: Network,
@@ -48,27 +42,24 @@ export const fitRecurrent = async (
   const specs = networkParameters(network.sizes)
   const state = startAdam(initialWeights(specs, createRandom(run.seed, 2)))
   const mask = decayMask(specs)
-  const randoms = { order: createRandom(run.seed, 1), dropout: createRandom(run.seed, 3) }
+  const random = createRandom(run.seed, 1)
   const order = Int32Array.from({ length: train.rows }, (_, i) => i)
   const batchRows = Math.min(options.batchRows, train.rows)
   const steps = Math.max(1, Math.floor(Math.min(train.rows, options.epochRowsMax) / batchRows))
+  const over = createRowPasses(passes, network, run.signal)
+  const dropped = { share: options.dropout, random: createRandom(run.seed, 3) }
   const check = async (): Promise<number> =>
-    validation ? lossOn(passes, network, state.weights, validation, options.loss, run.signal) : Number.NaN
+    validation ? over.loss(state.weights, validation, options.loss) : Number.NaN
   const epochs: Epoch[] = [{ epoch: 0, trainLoss: Number.NaN, validationLoss: await check() }]
   let best = { epoch: epochs[0] as Epoch, weights: state.weights.slice() }
 
   const last = Math.min(options.epochsMax, options.stopAfterEpochs ?? Infinity)
   for (let epoch = 1; epoch <= last; epoch++) {
-    shuffle(order, randoms.order)
+    shuffle(order, random)
     let total = 0
     for (let i = 0; i < steps; i++) {
-      run.signal.throwIfAborted()
       const numbers = order.subarray(i * batchRows, (i + 1) * batchRows)
-      const { loss, gradient } = await passes.lossAndGradient(state.weights, {
-        ...batchOf(train, network.count, network.plan, numbers),
-        targets: targetsOf(train, network.sizes.horizon, numbers),
-        mask: dropoutMask(batchRows * network.sizes.units, options.dropout, randoms.dropout),
-      })
+      const { loss, gradient } = await over.slopes(state.weights, train, numbers, dropped)
       const done = (epoch - 1) * steps + i
       const rate = options.learningRate * rateFactor(options.schedule, done / (steps * options.epochsMax))
       stepAdam(state, gradient, {
@@ -92,51 +83,3 @@ export const fitRecurrent = async (
 }
 
 const adamOf = ({ weightDecay, gradientNormMax }: RecurrentFitOptions) => ({ weightDecay, gradientNormMax })
-
-/** The trainer's own answers to these rows: numbers × H, standardised. */
-export const answersOf = async (
-  passes: RecurrentPasses,
-  { count, plan, sizes }: Network,
-  weights: Float32Array,
-  rows: Pick<Rows, 'features'>,
-  numbers: Int32Array,
-  signal: AbortSignal,
-): Promise<Float32Array> => {
-  const answers = new Float32Array(numbers.length * sizes.horizon)
-  for (let first = 0; first < numbers.length; first += passRows) {
-    signal.throwIfAborted()
-    const some = numbers.subarray(first, first + passRows)
-    answers.set(await passes.forecast(weights, batchOf(rows, count, plan, some)), first * sizes.horizon)
-  }
-  return answers
-}
-
-/** At most so many of the rows, evenly spread. */
-export const spreadRows = (rows: number, rowsMax: number): Int32Array => {
-  const length = Math.min(rows, rowsMax)
-  return Int32Array.from({ length }, (_, i) => Math.floor((i * rows) / length))
-}
-
-const lossOn = async (
-  passes: RecurrentPasses,
-  network: Network,
-  weights: Float32Array,
-  validation: Rows,
-  loss: RecurrentParameters['loss'],
-  signal: AbortSignal,
-): Promise<number> => {
-  const numbers = spreadRows(validation.rows, checkRowsMax)
-  const answers = await answersOf(passes, network, weights, validation, numbers, signal)
-  const targets = targetsOf(validation, network.sizes.horizon, numbers)
-  return (
-    answers.reduce((sum, answer, i) => sum + lossOf[loss](Math.abs(answer - (targets[i] as number))), 0) /
-    answers.length
-  )
-}
-
-/** By the size of an error; the Huber loss grows linearly beyond one deviation. */
-const lossOf: Readonly<Record<RecurrentParameters['loss'], (error: number) => number>> = {
-  squared: (error) => error * error,
-  absolute: (error) => error,
-  huber: (error) => (error < 1 ? 0.5 * error * error : error - 0.5),
-}

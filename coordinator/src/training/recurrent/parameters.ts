@@ -10,9 +10,9 @@ export const recurrentParametersSchema = z.object({
   /** Left out: by mean and deviation where the features hold them, else by the last value, else none. */
   normalisation: normalisationSchema.optional(),
   /** Values of the state. */
-  units: z.int().min(1).max(512).default(48),
+  units: z.int().min(1).max(256).default(48),
   /** Time steps at the most: more lags than that are read several at a time. Training time grows with it. */
-  stepsMax: z.int().min(2).max(512).default(28),
+  stepsMax: z.int().min(2).max(256).default(28),
   /** Hidden values between the last state and the forecast; 0: none. */
   head: z.int().min(0).max(1_024).default(64),
   /** Share of the last state that a training step does not see. */

@@ -18,10 +18,11 @@ import { fitRidgeBase } from '../perceptron/base.ts'
 import { joined, refuseMissing, within } from '../perceptron/perceptron.ts'
 import { residualsOf, standardiseTargets, targetScaleOf } from '../perceptron/targets.ts'
 import type { RecurrentPasses } from './engine.ts'
-import { answersOf, fitRecurrent, spreadRows } from './fit-recurrent.ts'
+import { fitRecurrent } from './fit-recurrent.ts'
 import type { Network } from './network.ts'
 import { recurrentParametersSchema, recurrentSpace, type RecurrentParameters } from './parameters.ts'
 import { recurrentGraph, type RecurrentModel } from './recurrent-graph.ts'
+import { createRowPasses, spreadRows } from './row-passes.ts'
 import { runRecurrent, standardised } from './run-recurrent.ts'
 import { planSequence } from './sequence.ts'
 
@@ -176,7 +177,11 @@ const compare = async (
     some.features.set(features.subarray(row * count, (row + 1) * count), i * count)
   const { answer } = await runRecurrent(sessions, model, some)
   const seen = { features: await standardised(sessions, network, some) }
-  const own = await answersOf(passes, network, model.weights, seen, spreadRows(length, length), run.signal)
+  const own = await createRowPasses(passes, network, run.signal).answers(
+    model.weights,
+    seen,
+    spreadRows(length, length),
+  )
   const gap = own.reduce((worst, value, i) => {
     const difference = Math.abs(value - (answer[i] as number))
     return Math.max(worst, difference / Math.max(1, Math.abs(value)))
