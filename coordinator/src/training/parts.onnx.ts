@@ -1,4 +1,4 @@
-/** What learners run on: ONNX Runtime, for matrix products and for graphs that train. */
+/** What learners run on: ONNX Runtime, for matrix products and for graphs that train; TensorFlow.js for recurrent networks. */
 import { createGraphSessions } from './engine/session.onnx.ts'
 import type { LearnerParts } from './learner.ts'
 import { createRecurrentEngine } from './recurrent/engine.tfjs.ts'
