@@ -127,7 +127,14 @@ const trained = async (
     train: examplesOf(200, 1, missing),
     validation: examplesOf(60, 2, missing),
   }
-  return (await learner.train(parts, examples, learner.parametersSchema.parse(wishes), run)).graph
+  const parameters = learner.parametersSchema.parse(wishes)
+  const { graph } = await learner.train(parts, examples, parameters, run)
+  // A learner without quantiles takes no notice of the wish.
+  const { quantiles: probabilities = [] } = parameters as { readonly quantiles?: readonly number[] }
+  expect(graph.outputs.map(({ name }) => name)).toEqual(
+    probabilities.length > 0 ? ['forecast', 'quantiles'] : ['forecast'],
+  )
+  return graph
 }
 
 /** What the engine runs while it trains: a `Loop` around a step, and the loss. */
@@ -162,6 +169,8 @@ beforeAll(async () => {
   )
   graphs.set('average of all columns', averageGraph(members, columns))
   graphs.set('average of some columns', averageGraph(members, [...columns, 'another'].toReversed()))
+  const wide = members.filter(({ graph }) => graph.outputs.length === 2)
+  graphs.set('average with quantiles', averageGraph(wide, columns, true))
   graphs.set('epoch', epochGraph(problem, 32, { ...adamDefaults, weightDecay: 0.1, gradientNormMax: 1 }))
   graphs.set('loss', lossGraph(problem))
 }, 120_000)
