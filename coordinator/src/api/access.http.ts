@@ -79,14 +79,10 @@ const objectionTo = (c: Context): Response | undefined => {
 }
 
 /** The one request whose body is a file: as large as a model may be, and of a type that no form has. */
-export const isUpload = ({
-  method,
-  path,
-  header,
-}: Pick<Context['req'], 'method' | 'path' | 'header'>): boolean =>
-  method === 'PUT' &&
-  path.startsWith('/api/v1/uploads/') &&
-  header('content-type') === 'application/octet-stream'
+export const isUpload = (request: Context['req']): boolean =>
+  request.method === 'PUT' &&
+  request.path.startsWith('/api/v1/uploads/') &&
+  request.header('content-type') === 'application/octet-stream'
 
 const hostOf = (c: Context): string => c.req.header('host') ?? new URL(c.req.url).host
 

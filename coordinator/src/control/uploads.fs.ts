@@ -42,12 +42,13 @@ export const createUploads = async ({
   await mkdir(folder, { recursive: true })
   let receiving = 0
 
-  const makeRoom = async (): Promise<void> => {
-    const names = (await readdir(folder)).filter((name) => !name.endsWith('.partial'))
+  const makeRoom = async (newest: string): Promise<void> => {
+    const names = (await readdir(folder)).filter((name) => name !== newest && !name.endsWith('.partial'))
     const ages = await Promise.all(
       names.map(async (name) => ({ name, at: (await stat(join(folder, name))).mtimeMs })),
     )
-    for (const { name } of ages.toSorted((a, b) => b.at - a.at).slice(keptMax)) await rm(join(folder, name))
+    for (const { name } of ages.toSorted((a, b) => b.at - a.at).slice(keptMax - 1))
+      await rm(join(folder, name))
   }
 
   const receive = async (
@@ -66,7 +67,7 @@ export const createUploads = async ({
         )
       }
       await rename(temporary, join(folder, sha256))
-      await makeRoom()
+      await makeRoom(sha256)
       return accept({ bytes: written.value.bytes })
     } finally {
       await rm(temporary, { force: true })

@@ -80,6 +80,7 @@ export const parseContractFile = (
   if (!file.success) return malformed(file.error)
   const features = featureSpecSchema.safeParse(filledIn(file.data.features, definition))
   if (!features.success) return malformed(features.error, 'features: ')
+  if (featureCount(features.data) === 0) return refuse('MALFORMED', 'features: there is no term', where)
   const { framework, author, trainedUntil, note } = file.data
   const differences = [
     ...differencesOf(file.data, definition),
@@ -149,7 +150,7 @@ const differencesOf = (
 ): readonly string[] => [
   ...(said.model === undefined || said.model === definition.name
     ? []
-    : [`it is a contract of ${said.model}, not of ${definition.name}`]),
+    : [`model is ${said.model}, the file was sent for ${definition.name}`]),
   ...shared.flatMap((name) => {
     const value = said[name]
     return value === undefined || value === definition[name]
