@@ -32,7 +32,7 @@ export const limits = {
   featuresMax: 16_384,
   /** Quantiles of a forecast: more say nothing that a person or a planner could use. */
   quantilesMax: 9,
-  /** Quantile values (Q × H) of a row, and of all golden vectors together: a manifest must fit an envelope. */
+  /** Quantile values (Q × H) of all golden vectors together: a manifest must fit an envelope. */
   quantileValuesMax: 8_192,
   /** Golden vectors of a manifest: fewer prove too little, more bloat every assignment. */
   goldenVectorsMin: 8,

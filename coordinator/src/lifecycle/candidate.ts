@@ -40,9 +40,10 @@ export const toCandidate = (definition: ModelDefinition, outcome: TrainingOutcom
   contract: toContract(definition, outcome),
   golden: {
     tolerance: goldenTolerance,
-    vectors: outcome.golden.map(({ input, output }) => ({
+    vectors: outcome.golden.map(({ input, output, quantiles }) => ({
       input: encodeFloat32(input),
       output: encodeFloat32(output),
+      ...(quantiles && { quantiles: encodeFloat32(quantiles) }),
     })),
   },
   reference: {
@@ -66,7 +67,10 @@ export const toForeignCandidate = (
   return { ...candidate, contract }
 }
 
-const toContract = (definition: ModelDefinition, { features }: TrainingOutcome): Contract => ({
+const toContract = (
+  definition: ModelDefinition,
+  { features, quantiles = [] }: TrainingOutcome,
+): Contract => ({
   task: 'forecast',
   quantity: definition.quantity,
   unit: definition.unit,
@@ -75,7 +79,13 @@ const toContract = (definition: ModelDefinition, { features }: TrainingOutcome):
   contextLength: contextLengthOf(features),
   horizon: features.horizon,
   inputs: [{ name: 'features', type: 'float32', shape: [null, featureCount(features)] }],
-  outputs: [{ name: 'forecast', type: 'float32', shape: [null, features.horizon] }],
+  outputs: [
+    { name: 'forecast', type: 'float32', shape: [null, features.horizon] },
+    ...(quantiles.length === 0
+      ? []
+      : [{ name: 'quantiles', type: 'float32' as const, shape: [null, quantiles.length, features.horizon] }]),
+  ],
+  ...(quantiles.length > 0 && { quantiles: [...quantiles] }),
   features,
 })
 

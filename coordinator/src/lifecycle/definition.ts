@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { limits } from '@imlma/protocol/limits'
+import { quantilesSchema } from '@imlma/protocol/manifest'
 import { civilDateSchema, dayMs, utc, zoneSchema } from '@imlma/protocol/series'
 import { nameSchema } from '@imlma/protocol/wire'
 import { shadowRules, type ShadowRules } from '../shadow/book.ts'
@@ -19,6 +20,11 @@ export const modelDefinitionSchema = z.object({
   horizon: z.number().int().min(1).max(limits.horizonMax),
   zone: zoneSchema.default([...utc]),
   holidays: z.array(civilDateSchema).max(2_000).default([]),
+  /**
+   * Probabilities of the range beside each forecast, ascending; none: a forecast alone. They come from errors on the
+   * validation part, for any learner; `parameters.quantiles` has trees or a perceptron learn them instead.
+   */
+  quantiles: quantilesSchema.default([0.1, 0.5, 0.9]),
   /** `auto`: learner, parameters and features are chosen by a study at every training. */
   learner: z.enum(['ridge', 'trees', 'perceptron', 'recurrent', 'seasonal-naive', 'auto']).default('ridge'),
   parameters: z.record(z.string(), z.unknown()).default({}),

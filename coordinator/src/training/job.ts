@@ -22,6 +22,8 @@ export interface TrainingTask {
   readonly validationShare?: number
   readonly originStride?: number
   readonly rowsMax?: number
+  /** Probabilities of a second output; left out: none, unless the parameters of the learner ask for them. */
+  readonly quantiles?: readonly number[]
 }
 
 /** How learner, parameters and features are searched where the learner is `auto`. */
@@ -68,8 +70,15 @@ export interface TrainingOutcome {
   }
   readonly features: FeatureSpec
   /** Outputs are those of the exported file. */
-  readonly golden: readonly { readonly input: Float32Array; readonly output: Float32Array }[]
-  /** Largest relative difference between the exported file and the trainer. */
+  readonly golden: readonly {
+    readonly input: Float32Array
+    readonly output: Float32Array
+    /** Q × H; in as many vectors as a manifest has room for. */
+    readonly quantiles?: Float32Array
+  }[]
+  /** Probabilities of the file's second output; undefined where it has none. */
+  readonly quantiles?: readonly number[]
+  /** Largest relative difference between the exported file and the trainer, over both outputs. */
   readonly parity: number
   readonly reference: {
     readonly inputs: Readonly<Record<string, { readonly histogram: Histogram; readonly rows: number }>>

@@ -65,6 +65,8 @@ export interface TrainedModel<Parameters = unknown> {
   readonly validation: ErrorSums
   /** forecast − actual on the same rows. */
   readonly residuals: Float32Array
+  /** Where they are of some targets only: row × H + step of each. */
+  readonly residualPlaces?: Uint32Array
 }
 
 export interface Learner<Parameters = unknown> {

@@ -48,14 +48,17 @@ export const denormalise = (
   return level === null ? scaled : add(graph, scaled, level, name)
 }
 
-const levelAndScale = (
+/** Without the rows. `prefix` keeps its constants apart from those of another call. */
+export const levelAndScale = (
   graph: GraphBuilder,
   features: Value,
   { levelColumn, scaleColumn }: Normalisation,
+  prefix = '',
 ): LevelAndScale => {
   const column = (label: string, index: number): Value =>
-    gatherColumns(graph, features, graph.constant(label, 'int64', [1], [index]))
-  const scalar = (label: string, value: number): Value => graph.constant(label, 'float32', [1], [value])
+    gatherColumns(graph, features, graph.constant(`${prefix}${label}`, 'int64', [1], [index]))
+  const scalar = (label: string, value: number): Value =>
+    graph.constant(`${prefix}${label}`, 'float32', [1], [value])
   const level = levelColumn === null ? null : column('level_column', levelColumn)
   if (scaleColumn === null) return { level, scale: null }
   const spread = maximum(graph, column('scale_column', scaleColumn), scalar('scale_min', scaleMin))

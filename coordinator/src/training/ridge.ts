@@ -3,6 +3,7 @@
  * grid; then, unless told otherwise, the weights are refitted on both parts. `shared`: every step sees every column.
  * `per-step`: a step sees the shared columns and its own.
  */
+import { quantilesSchema } from '@imlma/protocol/manifest'
 import { errorSumsOf } from '@imlma/protocol/metrics'
 import { z } from 'zod'
 import type { Examples } from './examples.ts'
@@ -11,6 +12,8 @@ import type { FeatureLayout, Learner, LearnerParts, TrainingExamples, TrainingRu
 import { forecastLinear, linearGraph, standardiseRow, type LinearModel } from './linear-model.ts'
 import { momentsOf } from './moments.ts'
 import { levelOf, normalisationSchema, planNormalisation, scaleOf } from './normalisation.ts'
+import { withResidualQuantiles } from './residual-quantiles.ts'
+import { fitSpread, type FitLinear } from './spread.ts'
 import { solveRidge, squaredErrorsOf, type Design } from './ridge-solve.ts'
 
 const ridgeParametersSchema = z.object({
@@ -24,6 +27,8 @@ const ridgeParametersSchema = z.object({
     .default([1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1]),
   /** The one that was chosen; a result, not a wish. */
   lambda: z.number().positive().optional(),
+  /** Probabilities of a second output, e.g. .1, .5, .9: where the validation part's errors lay. */
+  quantiles: quantilesSchema.default([]),
   /** Whether the weights are fitted once more on training and validation part together. */
   refit: z.boolean().default(true),
 })
@@ -84,13 +89,21 @@ export const ridge = {
       ? toModel(standard, builder.horizon, solveRidge(addGrams(fitted, checked), design, best.lambda))
       : chosen
     run.onProgress({ phase: 'refit', fraction: 1, loss: best.loss })
-    return {
+    const model = {
       graph: linearGraph(final, 'ridge'),
-      forecast: (features, rows) => forecastLinear(final, features, rows),
+      forecast: (features: Float32Array, rows: number) => forecastLinear(final, features, rows),
       parameters: { ...parameters, lambda: best.lambda },
       validation: errorSumsOf(forecasts, validation.targets),
       residuals: Float32Array.from(forecasts, (forecast, i) => forecast - (validation.targets[i] as number)),
     }
+    if (parameters.quantiles.length === 0) return model
+    const fit: FitLinear = (some, wishes) => {
+      const settings = ridgeParametersSchema.parse({ ...wishes, form: parameters.form, refit: false })
+      return ridge.train(parts, some, settings, { ...run, onProgress: () => undefined })
+    }
+    const spread = await fitSpread(fit, examples, (rows, number) => forecastLinear(chosen, rows, number))
+    const spreads = spread.forecast(validation.features, validation.rows)
+    return withResidualQuantiles(model, spread, spreads, parameters.quantiles)
   },
 } satisfies Learner<RidgeParameters>
 

@@ -17,9 +17,10 @@ import { createLearnerParts } from './parts.onnx.ts'
 import type { Examples } from './examples.ts'
 import { parityMax, type TrainingJob, type TrainingOutcome, type TrainingTask } from './job.ts'
 import { choose, type StudyListener } from './auto/choose.clock.ts'
-import type { TrainedModel, TrainingRun } from './learner.ts'
+import type { FeatureLayout, TrainedModel, TrainingRun } from './learner.ts'
 import { encodeModel } from './model.protobuf.ts'
 import { prepareExamples } from './prepare.ts'
+import { withQuantiles } from './ranged.ts'
 import { defaultFeatureSpec } from './recipe.ts'
 import { referenceOf } from './reference.ts'
 import { openForecastSession } from './session.onnx.ts'
@@ -49,7 +50,9 @@ export const runTrainingJob = async (
   const { learner, parameters, spec } = chosen
   run.onProgress({ phase: 'examples', fraction: 0 })
   const examples = prepareExamples(content, spec, split, job.task)
-  const trained = await learner.train(parts, examples, parameters, { ...run, seed: job.seed })
+  const seeded = { ...run, seed: job.seed }
+  const point = await learner.train(parts, examples, parameters, seeded)
+  const trained = await withQuantiles(point, job.task.quantiles ?? [], parts, examples, seeded)
   run.onProgress({ phase: 'export', fraction: 1 })
   const artifact = await writeArtifact(
     job.outputFolder,
@@ -57,7 +60,8 @@ export const runTrainingJob = async (
   )
   const { builder, train, validation } = examples
   const exported = await runExported(artifact.artifactPath, train, builder.count)
-  const parity = await checkParity(trained, train, exported, builder.count)
+  const some = someRows(train, builder.count, parityRowsMax)
+  const parity = await checkParity(trained, artifact.artifactPath, some, builder)
   return {
     ...artifact,
     learner: learner.name,
@@ -68,7 +72,12 @@ export const runTrainingJob = async (
       validation: metricsOf(trained.validation),
     },
     features: spec,
-    golden: goldenOf(train, exported, builder.count, builder.horizon),
+    golden: await withGoldenQuantiles(
+      goldenOf(train, exported, builder.count, builder.horizon),
+      artifact.artifactPath,
+      trained,
+    ),
+    ...(trained.quantiles && { quantiles: [...trained.quantiles.probabilities] }),
     parity,
     reference: referenceOf(
       content.series,
@@ -87,29 +96,74 @@ export const runTrainingJob = async (
   }
 }
 
-/** The exported file against the trainer on rows spread over the training part. Throws `Failure` PARITY. */
+interface SomeRows {
+  readonly features: Float32Array
+  readonly rows: number
+}
+
+/** Rows spread over all of them. */
+const someRows = ({ features, rows }: Examples, count: number, rowsMax: number): SomeRows => {
+  const taken = Math.min(rows, rowsMax)
+  const some = new Float32Array(taken * count)
+  for (let i = 0; i < taken; i++) {
+    const row = Math.floor((i * rows) / taken)
+    some.set(features.subarray(row * count, (row + 1) * count), i * count)
+  }
+  return { features: some, rows: taken }
+}
+
+/** The exported file against the trainer, both outputs. Throws `Failure` PARITY. */
 const checkParity = async (
   trained: TrainedModel,
-  { features, rows }: Examples,
-  exported: Float32Array,
-  count: number,
+  path: string,
+  { features, rows }: SomeRows,
+  { horizon }: FeatureLayout,
 ): Promise<number> => {
-  const horizon = exported.length / rows
-  const checked = Math.min(rows, parityRowsMax)
-  const some = new Float32Array(checked * count)
-  const theirs = new Float32Array(checked * horizon)
-  for (let i = 0; i < checked; i++) {
-    const row = Math.floor((i * rows) / checked)
-    some.set(features.subarray(row * count, (row + 1) * count), i * count)
-    theirs.set(exported.subarray(row * horizon, (row + 1) * horizon), i * horizon)
-  }
-  const parity = parityOf(theirs, await trained.forecast(some, checked), horizon)
-  if (!(parity <= parityMax)) {
+  const session = await openForecastSession(path)
+  try {
+    const forecasts = parityOf(
+      await session.run(features, rows),
+      await trained.forecast(features, rows),
+      horizon,
+    )
+    const quantiles =
+      trained.quantiles === undefined
+        ? 0
+        : parityOf(
+            await session.quantiles(features, rows),
+            await trained.quantiles.forecast(features, rows),
+            horizon,
+          )
+    const parity = Math.max(forecasts, quantiles)
+    if (parity <= parityMax) return parity
     throw new Failure('PARITY', `the exported file differs from the trainer by ${parity} (relative)`, {
       hint: 'meters of very different size need a normalisation with a scale; else this is a defect of the learner',
     })
+  } finally {
+    await session.close()
   }
-  return parity
+}
+
+/** Quantiles to as many golden vectors as a manifest has room for. */
+const withGoldenQuantiles = async (
+  golden: TrainingOutcome['golden'],
+  path: string,
+  { quantiles }: TrainedModel,
+): Promise<TrainingOutcome['golden']> => {
+  if (quantiles === undefined) return golden
+  const session = await openForecastSession(path)
+  try {
+    let room: number = limits.quantileValuesMax
+    const ranged = []
+    for (const vector of golden) {
+      const own = await session.quantiles(vector.input, 1)
+      room -= own.length
+      ranged.push(room < 0 ? vector : { ...vector, quantiles: own })
+    }
+    return ranged
+  } finally {
+    await session.close()
+  }
 }
 
 /** The series of the task. Throws `Failure` NO_SERIES. */

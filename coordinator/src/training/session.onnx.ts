@@ -12,6 +12,8 @@ export const sessionOptions: InferenceSession.SessionOptions = {
 export interface ForecastSession {
   /** `features` rows × F, row-major → forecasts rows × H. */
   run(features: Float32Array, rows: number): Promise<Float32Array>
+  /** Rows × Q × H of the output `quantiles`. */
+  quantiles(features: Float32Array, rows: number): Promise<Float32Array>
   close(): Promise<void>
 }
 
@@ -20,14 +22,18 @@ export const openForecastSession = async (path: string): Promise<ForecastSession
   const session = await openSession(path)
   const [inputName = ''] = session.inputNames
   const outputName = session.outputNames.find((name) => name === 'forecast') ?? session.outputNames[0] ?? ''
+  const ask = async (features: Float32Array, rows: number, output: string): Promise<Float32Array> => {
+    const input = new Tensor('float32', features, [rows, features.length / rows])
+    if (!session.outputNames.includes(output))
+      throw new Failure('CONTRACT_MISMATCH', `${path} has no output "${output}"`)
+    const found = (await session.run({ [inputName]: input }, [output]))[output]
+    if (found?.type !== 'float32')
+      throw new Failure('CONTRACT_MISMATCH', `${path} has no float32 output "${output}"`)
+    return found.data as Float32Array
+  }
   return {
-    run: async (features, rows) => {
-      const input = new Tensor('float32', features, [rows, features.length / rows])
-      const forecast = (await session.run({ [inputName]: input }, [outputName]))[outputName]
-      if (forecast?.type !== 'float32')
-        throw new Failure('CONTRACT_MISMATCH', `${path} has no float32 output "${outputName}"`)
-      return forecast.data as Float32Array
-    },
+    run: (features, rows) => ask(features, rows, outputName),
+    quantiles: (features, rows) => ask(features, rows, 'quantiles'),
     close: () => session.release(),
   }
 }

@@ -87,6 +87,7 @@ export const trees = {
       }),
       parameters: { ...parameters, trees: found.forest.trees.length },
       validation: errorSumsOf(forecasts, actuals),
+      residualPlaces: checked.places,
       residuals: forecasts.map((value, i) => value - (actuals[i] as number)),
     }
   },
