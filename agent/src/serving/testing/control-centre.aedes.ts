@@ -129,8 +129,15 @@ export const startControlCentre = async () => {
       artifacts.set(released.sha256, bytes)
       return released
     },
-    assign: (agent: string, { manifest, envelope }: Released): void => {
-      const desired = sealDesired(keys.director, ++counter, { [manifest.model]: envelope }, { agent })
+    /** `shadow`: what runs beside it. */
+    assign: (agent: string, { manifest, envelope }: Released, shadow?: Released): void => {
+      const entry = {
+        manifest: envelope,
+        mode: 'active',
+        ...(shadow === undefined ? {} : { shadow: shadow.envelope }),
+      }
+      const models = { [manifest.model]: entry }
+      const desired = sealDesired(keys.director, ++counter, {}, { agent, models })
       publish(toTopic({ site, agent }, 'desired'), desired, true)
     },
     command: (agent: string, command: Parameters<typeof sealCommand>[1]): void => {
