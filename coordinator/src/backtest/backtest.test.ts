@@ -4,15 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { backtest } from './backtest.fs.ts'
-import { averageGraph, weightsOf } from './ensemble.ts'
 import { toMaterial } from './material.ts'
 import { drawForecasts } from './plot.ts'
 import type { BacktestReport } from './report.ts'
 import { readTable } from './table.csv.ts'
+import { createReporter } from './progress.ts'
 import { parseTask, type BacktestTask } from './task.ts'
-import { createGraphSessions } from '../training/engine/session.onnx.ts'
-import { createGraphBuilder } from '../training/graph.ts'
-import { gemm } from '../training/operators.ts'
 import { zoneTransitions } from '../training/zone.os.ts'
 
 const hourMs = 3_600_000
@@ -93,39 +90,6 @@ describe('the material', () => {
   })
 })
 
-describe('an average', () => {
-  test('hands each model the columns that it knows, by name', async () => {
-    const linear = (weights: readonly number[]) => {
-      const graph = createGraphBuilder('linear')
-      const features = graph.input('features', 'float32', ['batch', weights.length])
-      const weight = graph.constant('weights', 'float32', [weights.length, 1], weights)
-      return graph.build([gemm(graph, [features, weight], { name: 'forecast' })])
-    }
-    const graph = averageGraph(
-      [
-        { graph: linear([1, 10, 100]), weight: 0.25, columns: ['a', 'b', 'c'] },
-        { graph: linear([1, 10]), weight: 0.75, columns: ['c', 'a'] },
-      ],
-      ['a', 'b', 'c'],
-    )
-    const session = await createGraphSessions().open(graph)
-    const { forecast } = await session.run({
-      features: { shape: [1, 3], values: Float32Array.of(1, 2, 3) },
-    })
-    await session.close()
-    expect([...(forecast as Float32Array)]).toEqual([0.25 * 321 + 0.75 * 13])
-  })
-
-  test('is made where errors cancel, and not where one model is as good', () => {
-    const up = Float32Array.of(1, 1, 1, 1)
-    expect(weightsOf([up, Float32Array.of(-1, -1, -1, -1)], 'mse')).toMatchObject({
-      weights: [0.5, 0.5],
-      loss: 0,
-    })
-    expect(weightsOf([up, Float32Array.of(2, 2, 2, 2)], 'mae').weights).toEqual([1, 0])
-  })
-})
-
 test('a drawing leaves a gap where a number is missing, and escapes its title', () => {
   const steps = [1, 2, Number.NaN, 3].map((actual, i) => ({ time: i * hourMs, forecast: 2, actual }))
   const drawing = drawForecasts('a < b', steps)
@@ -183,6 +147,23 @@ describe('a backtest', () => {
     expect(first).toMatchObject({ learner: expect.stringMatching(/^(ridge|trees|average)$/), trials: 5 })
   })
 
+  test('by a study says how far the learner of a trial is', async () => {
+    const lines: string[] = []
+    let time = 0
+    const report = createReporter(
+      { trials: 4, metric: 'mae' },
+      () => (time += 2),
+      (line) => lines.push(line),
+    )
+    report.onStep(1, 'perceptron', { phase: 'train', fraction: 0.5, epoch: 30, loss: 0.25 })
+    report.onStep(1, 'perceptron', { phase: 'train', fraction: 0.6, epoch: 31, loss: 0.25 })
+    expect(lines).toEqual([])
+    report.onStep(1, 'perceptron', { phase: 'train', fraction: 0.7, epoch: 36, loss: 0.2 })
+    expect(lines).toEqual([
+      expect.stringContaining('trial 2 of 4: perceptron 70 % (train, epoch 36, loss 0.2000)'),
+    ])
+  })
+
   test('of a regression learns from the other columns, words among them', async () => {
     const rows = Array.from({ length: 600 }, (_, i) => {
       const kind = ['a', 'b', 'c'][(i * 7) % 3] as string
@@ -210,6 +191,7 @@ describe('a backtest', () => {
 
   test.each([
     ['an unknown learner', { learner: 'oracle' }, 'UNKNOWN_LEARNER'],
+    ['an unknown learner to search', { learner: 'auto', learners: ['oracle'] }, 'UNKNOWN_LEARNER'],
     [
       'parameters that the learner does not take',
       { parameters: { ridge: { lambdas: [-1] } } },

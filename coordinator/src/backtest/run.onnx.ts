@@ -60,16 +60,14 @@ export const runBacktest = async (
       persistence: against(evaluation.persistence),
     }
     const steps = plotSteps > 0 ? await forecastSteps(task, material, chosen, path, plotSteps) : []
-    const [first] = chosen.members
-    const isAverage = chosen.members.length > 1
     return {
       steps,
       report: {
         name: task.name,
         metrics: { mse, mae, rmse, r2, skill: baselines.seasonalNaive.skill },
         baselines,
-        learner: isAverage ? 'average' : (first?.learner ?? ''),
-        parameters: isAverage ? { members: chosen.members } : (first?.parameters as Record<string, unknown>),
+        learner: chosen.learner,
+        parameters: chosen.parameters,
         features: chosen.features,
         validation: { metric: task.metric, value: chosen.validation },
         trials: chosen.trials,

@@ -131,6 +131,11 @@ const fieldsSchema = z.strictObject({
    * `false`: the same seed gives the same figures wherever `secondsMax` is not reached.
    */
   costAware: z.boolean().default(false),
+  /**
+   * Which trials are not finished: `median`, those worse than the median of the others after a block of the
+   * validation part; `halving`, those not among the best third on a ninth and then a third of the rows.
+   */
+  discard: z.enum(['none', 'median', 'halving']).default('median'),
   /** Rows of the training part at the most; above, an even share is taken. */
   rowsMax: z.int().min(100).max(2_000_000).default(100_000),
   seed: z.int().min(0).default(1),

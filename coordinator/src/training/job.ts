@@ -5,6 +5,7 @@ import type { ErrorMetrics } from '@imlma/protocol/metrics'
 import type { Zone } from '@imlma/protocol/series'
 import type { TimeRange } from '../datasets/split.ts'
 import type { PastTrial, StudyState } from '../tuning/study-state.ts'
+import type { Discarding } from './auto/discard.ts'
 import type { DroppedRows } from './examples.ts'
 
 export interface TrainingTask {
@@ -24,6 +25,8 @@ export interface TrainingTask {
   readonly rowsMax?: number
   /** Probabilities of a second output; left out: none, unless the parameters of the learner ask for them. */
   readonly quantiles?: readonly number[]
+  /** p99 of one forecast on a gateway; an average that would not hold it is not taken. */
+  readonly latencyMsBudget?: number
 }
 
 /** How learner, parameters and features are searched where the learner is `auto`. */
@@ -33,6 +36,10 @@ export interface StudyRequest {
   readonly folds: number
   /** No further trial begins after this time. */
   readonly secondsMax: number
+  /** Names of the learners to choose from; left out: those that need no more than ONNX Runtime. */
+  readonly learners?: readonly string[]
+  /** Which trials are not finished. */
+  readonly discard?: Discarding
   /** A study that was interrupted; it goes on after its last finished trial. */
   readonly resume?: StudyState
   /** Trials of previous studies of the same model, the latest study first. */

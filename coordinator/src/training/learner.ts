@@ -37,6 +37,8 @@ export interface TrainingProgress {
   readonly phase: 'load' | 'tune' | 'examples' | 'train' | 'validate' | 'refit' | 'export'
   /** 0 … 1 over the whole training. */
   readonly fraction: number
+  /** Passes over the rows, or trees, so far; where the learner has them. */
+  readonly epoch?: number
   /** The latest loss, where the phase has one. */
   readonly loss?: number
 }

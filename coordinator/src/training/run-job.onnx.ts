@@ -16,12 +16,14 @@ import { parityOf } from './parity.ts'
 import { createLearnerParts } from './parts.onnx.ts'
 import type { Examples } from './examples.ts'
 import { parityMax, type TrainingJob, type TrainingOutcome, type TrainingTask } from './job.ts'
-import { choose, type StudyListener } from './auto/choose.clock.ts'
+import { makeAffordable } from './auto/affordable.onnx.ts'
+import { choose, type Chosen, type Choosing, type StudyListener } from './auto/choose.clock.ts'
+import { choicesOf } from './feature-choices.ts'
 import type { FeatureLayout, TrainedModel, TrainingRun } from './learner.ts'
 import { encodeModel } from './model.protobuf.ts'
 import { prepareExamples } from './prepare.ts'
+import { featureChoices } from './recipe.ts'
 import { withQuantiles } from './ranged.ts'
-import { defaultFeatureSpec } from './recipe.ts'
 import { referenceOf } from './reference.ts'
 import { openForecastSession } from './session.onnx.ts'
 
@@ -44,20 +46,15 @@ export const runTrainingJob = async (
   run.onProgress({ phase: 'load', fraction: 0 })
   const content = seriesOf(snapshot, job.task)
   const split = splitTraining({ start: snapshot.window.start, trainEnd: snapshot.trainEnd }, job.task)
-  const recipe = job.task.features ?? recipeFor(content, job.task)
+  const features =
+    job.task.features === undefined
+      ? featureChoices({ ...job.task, historySteps: historyOf(content, job.task) })
+      : choicesOf({ given: job.task.features })
   const parts = await createLearnerParts()
-  const chosen = await choose(job, { content, split, recipe, parts }, run)
-  const { learner, parameters, spec } = chosen
-  run.onProgress({ phase: 'examples', fraction: 0 })
-  const examples = prepareExamples(content, spec, split, job.task)
-  const seeded = { ...run, seed: job.seed }
-  const point = await learner.train(parts, examples, parameters, seeded)
-  const trained = await withQuantiles(point, job.task.quantiles ?? [], parts, examples, seeded)
-  run.onProgress({ phase: 'export', fraction: 1 })
-  const artifact = await writeArtifact(
-    job.outputFolder,
-    encodeModel(trained.graph, { learner: learner.name }),
-  )
+  const choice = await choose(job, { content, split, features, parts }, run)
+  const make = (chosen: Chosen): Promise<Made> => makeModel(job, { content, split, parts }, chosen, run)
+  const { chosen, trained, artifact, examples } = await makeAffordable(choice, make, job.task)
+  const { learner, spec } = chosen
   const { builder, train, validation } = examples
   const exported = await runExported(artifact.artifactPath, train, builder.count)
   const some = someRows(train, builder.count, parityRowsMax)
@@ -65,7 +62,7 @@ export const runTrainingJob = async (
   return {
     ...artifact,
     learner: learner.name,
-    ...(chosen.study === undefined ? {} : { study: chosen.study }),
+    ...(choice.study === undefined ? {} : { study: choice.study }),
     parameters: trained.parameters as Record<string, unknown>,
     metrics: {
       train: metricsOf(errorSumsOf(exported, train.targets)),
@@ -94,6 +91,33 @@ export const runTrainingJob = async (
     trainEnd: snapshot.trainEnd,
     seconds: (performance.now() - started) / 1_000,
   }
+}
+
+interface Made {
+  readonly chosen: Chosen
+  readonly examples: ReturnType<typeof prepareExamples>
+  readonly trained: TrainedModel
+  readonly artifact: Awaited<ReturnType<typeof writeArtifact>>
+}
+
+const makeModel = async (
+  job: TrainingJob,
+  { content, split, parts }: Omit<Choosing, 'features'>,
+  chosen: Chosen,
+  run: Omit<TrainingRun, 'seed'>,
+): Promise<Made> => {
+  const { learner, parameters, spec } = chosen
+  run.onProgress({ phase: 'examples', fraction: 0 })
+  const examples = prepareExamples(content, spec, split, job.task)
+  const seeded = { ...run, seed: job.seed }
+  const point = await learner.train(parts, examples, parameters, seeded)
+  const trained = await withQuantiles(point, job.task.quantiles ?? [], parts, examples, seeded)
+  run.onProgress({ phase: 'export', fraction: 1 })
+  const artifact = await writeArtifact(
+    job.outputFolder,
+    encodeModel(trained.graph, { learner: learner.name }),
+  )
+  return { chosen, examples, trained, artifact }
 }
 
 interface SomeRows {
@@ -175,11 +199,13 @@ export const seriesOf = (snapshot: SnapshotContent, { register, intervalMs }: Tr
   })
 }
 
-const recipeFor = ({ series, trainEnd }: ReturnType<typeof seriesOf>, task: TrainingTask) => {
-  const lengths = series.map((one) => (Math.min(endOf(one), trainEnd) - one.start) / task.intervalMs)
+const historyOf = (
+  { series, trainEnd }: ReturnType<typeof seriesOf>,
+  { intervalMs }: TrainingTask,
+): number => {
+  const lengths = series.map((one) => (Math.min(endOf(one), trainEnd) - one.start) / intervalMs)
   // The median meter decides: a meter that was added yesterday must not take the week away from all others.
-  const historySteps = Math.floor(lengths.toSorted((a, b) => a - b)[lengths.length >>> 1] ?? 0)
-  return defaultFeatureSpec({ ...task, historySteps })
+  return Math.floor(lengths.toSorted((a, b) => a - b)[lengths.length >>> 1] ?? 0)
 }
 
 /** Forecasts of all rows, in batches. */

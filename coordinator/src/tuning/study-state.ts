@@ -4,12 +4,19 @@
  */
 import type { Configuration, SearchSpace } from './space.ts'
 
+interface Measured {
+  readonly value: number
+  readonly seconds?: number
+  /** Values at growing resources before the last: what a pruner compares later trials with. */
+  readonly onTheWay?: readonly (readonly [resource: number, value: number])[]
+}
+
 /** How a trial ended. Lower values are better. */
 export type Outcome =
   /** `seconds` is the time that the trial took; it counts where trial times differ much. */
-  | { readonly kind: 'done'; readonly value: number; readonly seconds?: number }
+  | ({ readonly kind: 'done' } & Measured)
   /** Stopped early by a pruner at its latest value, which is taken as no better than the median. */
-  | { readonly kind: 'discarded'; readonly value: number; readonly seconds?: number }
+  | ({ readonly kind: 'discarded' } & Measured)
   | { readonly kind: 'failed'; readonly reason: string }
 
 export interface Trial {

@@ -1,22 +1,28 @@
 /**
- * One search space over learners, their parameters and the features they are told: `learner` and `features` choose,
- * and a learner's own parameters (`trees.l2`) exist only where it was chosen.
+ * One search space over learners, their parameters and the features they are told: `learner` and every axis of the
+ * features choose, and a learner's own parameters (`trees.l2`) exist only where it was chosen.
  */
 
 import { invariant } from '@imlma/protocol/result'
 import type { Configuration, Parameter, SearchSpace } from '../../tuning/space.ts'
+import { nameOf, type FeatureChoices } from '../feature-choices.ts'
 import type { Learner } from '../learner.ts'
 
 export interface Choice {
   readonly learner: string
+  /** The name of the specs that were chosen. */
   readonly features: string
   /** Only what was searched; the learner's defaults fill the rest. */
   readonly parameters: Readonly<Record<string, unknown>>
 }
 
-export const toAutoSpace = (learners: readonly Learner[], features: readonly string[]): SearchSpace => ({
+type Axes = FeatureChoices['axes']
+
+export const toAutoSpace = (learners: readonly Learner[], axes: Axes): SearchSpace => ({
   learner: { kind: 'categorical', choices: learners.map(({ name }) => name) },
-  features: { kind: 'categorical', choices: features },
+  ...Object.fromEntries(
+    Object.entries(axes).map(([axis, choices]) => [axis, { kind: 'categorical', choices } as const]),
+  ),
   ...Object.fromEntries(
     learners.flatMap(({ name, space }) =>
       Object.entries(space).map(([parameter, range]) => [`${name}.${parameter}`, ofLearner(name, range)]),
@@ -33,12 +39,12 @@ const ofLearner = (learner: string, range: Parameter): Parameter => ({
       : { ...range.when, parameter: `${learner}.${range.when.parameter}` },
 })
 
-export const toChoice = ({ learner, features, ...rest }: Configuration): Choice => {
-  invariant(typeof learner === 'string' && typeof features === 'string', 'a configuration names both')
+export const toChoice = ({ learner, ...rest }: Configuration, axes: Axes): Choice => {
+  invariant(typeof learner === 'string', 'a configuration names its learner')
   const prefix = `${learner}.`
   return {
     learner,
-    features,
+    features: nameOf(Object.keys(axes).map((axis) => String(rest[axis]))),
     parameters: Object.fromEntries(
       Object.entries(rest).flatMap(([name, value]) =>
         name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [],
@@ -48,10 +54,7 @@ export const toChoice = ({ learner, features, ...rest }: Configuration): Choice 
 }
 
 /** Every learner as it comes, on the first features: what the study has to beat, tried before anything else. */
-export const defaultConfigurations = (
-  learners: readonly Learner[],
-  features: readonly string[],
-): readonly Configuration[] =>
+export const defaultConfigurations = (learners: readonly Learner[], axes: Axes): readonly Configuration[] =>
   learners.map(({ name, space, parametersSchema }) => {
     const defaults = parametersSchema.parse({}) as Readonly<Record<string, unknown>>
     const own: Record<string, string | number | boolean> = {}
@@ -62,7 +65,7 @@ export const defaultConfigurations = (
     }
     return {
       learner: name,
-      features: features[0] as string,
+      ...Object.fromEntries(Object.entries(axes).map(([axis, [first]]) => [axis, first as string])),
       ...Object.fromEntries(Object.entries(own).map(([parameter, value]) => [`${name}.${parameter}`, value])),
     }
   })

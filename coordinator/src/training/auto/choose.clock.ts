@@ -1,20 +1,23 @@
-/** What a training job is to train: the learner it names, or the one that a study finds. */
+/** What a training job is to train: the learner it names, or what a study finds. */
 
-import type { FeatureSpec } from '@imlma/protocol/features'
-import { Failure } from '@imlma/protocol/result'
-import { z } from 'zod'
-import type { SnapshotContent } from '../../datasets/snapshot.ts'
 import { rollingOrigin, type TrainingSplit } from '../../datasets/split.ts'
+import type { SnapshotContent } from '../../datasets/snapshot.ts'
+import { featureCount, type FeatureSpec } from '@imlma/protocol/features'
 import type { StudyState } from '../../tuning/study-state.ts'
+import type { FeatureChoices } from '../feature-choices.ts'
 import type { TrainingJob } from '../job.ts'
 import type { Learner, LearnerParts, TrainingRun } from '../learner.ts'
-import { learnerNamed, tunableLearners } from '../learners.ts'
+import { learnerNamed, learnersNamed, tunableLearners } from '../learners.ts'
+import { parametersFor } from '../parameters-for.ts'
 import { prepareExamples } from '../prepare.ts'
-import { chooseModel } from './auto.ts'
+import { findModel, isAverage, type Winner } from './find-model.ts'
 import { keepLatest } from './keep-latest.ts'
 
 /** Rows of a trial's training part: a comparison of configurations needs fewer than the final model. */
 const trialRowsMax = 20_000
+
+/** Numbers of a trial's training part: 80 MB. Wide rows are fewer. */
+const trialValuesMax = 20_000_000
 
 export interface StudyListener {
   readonly onTrial?: (study: StudyState) => Promise<void>
@@ -23,38 +26,45 @@ export interface StudyListener {
 export interface Choosing {
   readonly content: Pick<SnapshotContent, 'series' | 'covariates'>
   readonly split: TrainingSplit
-  readonly recipe: FeatureSpec
+  /** Of a job without a study the default is taken. */
+  readonly features: FeatureChoices
   readonly parts: LearnerParts
 }
 
+/** What to train, and on what. */
 export interface Chosen {
   readonly learner: Learner
   readonly parameters: unknown
   readonly spec: FeatureSpec
+}
+
+export interface Choice extends Chosen {
   readonly study?: StudyState
+  /** To be trained where an average was chosen and turns out too slow or too large for a gateway. */
+  readonly instead?: Chosen
 }
 
 /** Throws `Failure` UNKNOWN_LEARNER, BAD_PARAMETERS, NO_TRIAL, TOO_FEW_ROWS. */
 export const choose = async (
   job: TrainingJob,
-  { content, split, recipe, parts }: Choosing,
+  { content, split, features, parts }: Choosing,
   { onProgress, onTrial }: Pick<TrainingRun, 'onProgress'> & StudyListener,
-): Promise<Chosen> => {
+): Promise<Choice> => {
   if (job.learner !== 'auto') {
     const learner = learnerNamed(job.learner)
-    return { learner, parameters: parseParameters(learner, job.parameters), spec: recipe }
+    const [spec] = Object.values(features.specs) as [FeatureSpec]
+    return { learner, parameters: parametersFor(learner, job.parameters), spec }
   }
-  const { trials = 30, folds = 2, secondsMax = 600, resume, past } = job.study ?? {}
-  const features = { default: recipe }
+  const { trials = 30, folds = 2, secondsMax = 600, learners, resume, past, discard } = job.study ?? {}
   const splits = rollingOrigin(split, { ...job.task, folds })
-  const { choice, state } = await chooseModel(
+  const { winner, single, state } = await findModel(
     {
-      learners: tunableLearners,
+      learners: learners === undefined ? tunableLearners : learnersNamed(learners),
       parts,
       prepare: keepLatest((spec, fold) =>
         prepareExamples(content, spec, splits[fold] as TrainingSplit, {
           ...job.task,
-          rowsMax: Math.min(trialRowsMax, job.task.rowsMax ?? trialRowsMax),
+          rowsMax: trialRowsOf(spec, job.task.rowsMax),
         }),
       ),
       seconds: () => performance.now() / 1_000,
@@ -69,24 +79,23 @@ export const choose = async (
       trials,
       seed: job.seed,
       secondsMax,
+      ...(discard === undefined ? {} : { discard }),
       ...(resume === undefined ? {} : { resume }),
       ...(past === undefined ? {} : { past }),
     },
   )
-  const learner = learnerNamed(choice.learner)
   return {
-    learner,
-    parameters: parseParameters(learner, choice.parameters),
-    spec: features[choice.features as keyof typeof features],
+    ...toChosen(winner),
     study: state,
+    ...(isAverage(winner) && { instead: toChosen(single) }),
   }
 }
 
-const parseParameters = (learner: Learner, given: Readonly<Record<string, unknown>>): unknown => {
-  const parsed = learner.parametersSchema.safeParse(given)
-  if (parsed.success) return parsed.data
-  throw new Failure(
-    'BAD_PARAMETERS',
-    `${learner.name} cannot use its parameters: ${z.prettifyError(parsed.error)}`,
-  )
-}
+const trialRowsOf = (spec: FeatureSpec, rowsMax = trialRowsMax): number =>
+  Math.min(rowsMax, trialRowsMax, Math.floor(trialValuesMax / featureCount(spec)))
+
+const toChosen = ({ learner, parameters, spec }: Winner): Chosen => ({
+  learner,
+  parameters: parametersFor(learner, parameters),
+  spec,
+})

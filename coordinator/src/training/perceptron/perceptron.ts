@@ -130,6 +130,7 @@ const fitMembers = async (
           onEpoch: ({ epoch, trainLoss, validationLoss }) =>
             run.onProgress({
               phase: 'train',
+              epoch,
               fraction: (member + epoch / (stopAfterEpochs ?? epochs)) / members,
               loss: Number.isNaN(validationLoss) ? trainLoss : validationLoss,
             }),

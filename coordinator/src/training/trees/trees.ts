@@ -43,7 +43,8 @@ export const trees = {
     const rules = { ...parameters, monotone: monotoneColumns(layout, parameters.monotone, normalised) }
     const share = Math.min(1, parameters.longRowsMax / (train.rows * builder.horizon))
     const known = longRowsOf(train, builder.count, layout, normalisation, share)
-    const checked = longRowsOf(validation, builder.count, layout, normalisation, share)
+    const checkedShare = Math.min(1, parameters.longRowsMax / (validation.rows * builder.horizon))
+    const checked = longRowsOf(validation, builder.count, layout, normalisation, checkedShare)
     const offsets = parameters.base === 'none' ? null : await offsetsOf(parts, examples, choice, run)
 
     const knownTable = tableOf([known], parameters)
@@ -170,5 +171,5 @@ const watch =
     run.signal.throwIfAborted()
     if (round % reportEvery !== 0) return
     const fraction = shift + scale * (from + (width * round) / rounds)
-    run.onProgress({ phase, fraction, ...(loss !== undefined && { loss }) })
+    run.onProgress({ phase, fraction, epoch: round, ...(loss !== undefined && { loss }) })
   }

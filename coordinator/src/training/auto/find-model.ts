@@ -1,0 +1,114 @@
+/**
+ * What to train in the end: the best model of a study, or the average of its best few where the validation says that
+ * it is better by more than noise. Decided by what trials got wrong on the validation parts, before any model saw them.
+ */
+import type { FeatureSpec } from '@imlma/protocol/features'
+import type { StudyState } from '../../tuning/study-state.ts'
+import type { Learner } from '../learner.ts'
+import { searchModels, type AutoOptions, type AutoParts } from './auto.ts'
+import { averageName, averageOf, type Member } from './average.ts'
+import { finalistsOf, type Finalist } from './finalists.ts'
+import { weightsOf } from './greedy.ts'
+import { onCommonRows, type TrialErrors } from './trial-errors.ts'
+import { tryOut } from './try-out.ts'
+import { unionSpec } from './union-spec.ts'
+
+export interface Winner {
+  readonly learner: Learner
+  /** Only what was searched; the learner's defaults fill the rest. */
+  readonly parameters: Readonly<Record<string, unknown>>
+  /** The name of what it looks at. */
+  readonly features: string
+  readonly spec: FeatureSpec
+  /** Validation loss that chose it. */
+  readonly value: number
+}
+
+export interface FoundModel {
+  readonly winner: Winner
+  /** The best model alone, for where an average costs too much; the winner itself where there is no average. */
+  readonly single: Winner
+  readonly state: StudyState
+}
+
+export interface FindOptions extends AutoOptions {
+  /** Whether the best few may be averaged. */
+  readonly average?: boolean
+}
+
+/** Throws `Failure` NO_TRIAL when every trial failed. */
+export const findModel = async (auto: AutoParts, options: FindOptions): Promise<FoundModel> => {
+  const { state, errors } = await searchModels(auto, options)
+  const finalists = finalistsOf(state, options.features.axes)
+  const single = toWinner(auto, options, finalists[0] as Finalist)
+  if (options.average === false || finalists.length < 2) return { winner: single, single, state }
+  const candidates: Candidate[] = []
+  for (const finalist of finalists) {
+    const known = errors.get(finalist.number) ?? (await errorsOf(auto, options, state, finalist))
+    if (known === undefined) continue
+    const specs = [...candidates.map(({ spec }) => spec), specOf(options, finalist)]
+    if (unionSpec(specs) !== undefined)
+      candidates.push({ finalist, errors: known, spec: specOf(options, finalist) })
+  }
+  const winner = averageOfBest(auto, options, candidates)
+  return { winner: winner ?? single, single, state }
+}
+
+interface Candidate {
+  readonly finalist: Finalist
+  readonly errors: TrialErrors
+  readonly spec: FeatureSpec
+}
+
+const averageOfBest = (
+  { learners }: AutoParts,
+  { metric = 'mse' }: FindOptions,
+  candidates: readonly Candidate[],
+): Winner | undefined => {
+  const residuals = onCommonRows(candidates.map(({ errors }) => errors))
+  if (residuals.length < 2 || residuals[0]?.length === 0) return undefined
+  const { weights, loss } = weightsOf(residuals, metric)
+  const members = candidates
+    .flatMap(({ finalist: { choice }, spec }, i): readonly Member[] => {
+      const weight = weights[i] as number
+      return weight > 0 ? [{ ...choice, learner: learnerOf(learners, choice.learner), spec, weight }] : []
+    })
+    .toSorted((a, b) => b.weight - a.weight)
+  const spec = unionSpec(members.map((member) => member.spec))
+  if (members.length < 2 || spec === undefined) return undefined
+  const features = [...new Set(members.map((member) => member.features))].join(' + ')
+  return { learner: averageOf(members), parameters: {}, features, spec, value: loss }
+}
+
+/** What a finalist got wrong, where the study that tried it was another process. */
+const errorsOf = async (
+  auto: AutoParts,
+  options: FindOptions,
+  state: StudyState,
+  { number }: Finalist,
+): Promise<TrialErrors | undefined> => {
+  const trial = state.trials[number]
+  if (trial === undefined) return undefined
+  const { errors } = await tryOut(auto, { ...options, discard: 'none' }, state, trial)
+  return errors
+}
+
+const toWinner = (
+  { learners }: AutoParts,
+  options: FindOptions,
+  { choice: { learner, parameters, features }, value, ...rest }: Finalist,
+): Winner => ({
+  learner: learnerOf(learners, learner),
+  parameters,
+  features,
+  spec: specOf(options, { ...rest, value, choice: { learner, parameters, features } }),
+  value,
+})
+
+const specOf = ({ features }: FindOptions, { choice }: Finalist): FeatureSpec =>
+  features.specs[choice.features] as FeatureSpec
+
+const learnerOf = (learners: readonly Learner[], name: string): Learner =>
+  learners.find((learner) => learner.name === name) as Learner
+
+export const isAverage = ({ learner }: Pick<Winner, 'learner'>): boolean => learner.name === averageName
