@@ -110,6 +110,19 @@ describe('a recurrent network', () => {
     expect(model.graph.nodes.map(({ operator }) => operator)).not.toContain('Dropout')
   })
 
+  test.each([
+    { base: 'ridge' },
+    { base: 'none' },
+    { base: 'none', normalisation: { level: 'none', scale: 'deviation' } },
+  ])('forecasts a meter that is 64 times larger 64 times higher: %o', async (wishes) => {
+    const model = await recurrent.train(parts, small, settings(wishes), run)
+    const larger = fresh.features.map((value, i) =>
+      layout.roles[i % layout.count] === 'plain' ? value : 64 * value,
+    )
+    const expected = Array.from(await model.forecast(fresh.features, fresh.rows), (value) => 64 * value)
+    expect(parityOf(await model.forecast(larger, fresh.rows), expected, horizon)).toBeLessThan(1e-5)
+  })
+
   test('passes ONNX’s full check in every form', async (context) => {
     context.skip(isCheckerMissing, howToGetChecker)
     const graphs = new Map<string, Graph>()

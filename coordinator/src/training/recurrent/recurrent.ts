@@ -59,13 +59,13 @@ export const recurrent = {
       parameters.refit ? searchFraction : 1,
     ])
     const honest: RecurrentModel = { network, scale, base: before, weights: searched.weights }
-    await compare(trainer, honest, validation)
     const { forecast: forecasts } = await runRecurrent(sessions, honest, validation)
 
     const epochsKept = searched.best.epoch
     const final = parameters.refit
       ? await refit(trainer, (await bases?.refitted()) ?? null, examples, epochsKept)
       : honest
+    await compare(trainer, final, validation)
     run.onProgress({ phase: 'refit', fraction: 1 })
     return {
       graph: recurrentGraph(final, 'constant'),
@@ -159,9 +159,7 @@ const refit = async (
     targets: joined(train.targets, validation.targets),
   }
   const { weights } = await fitOn(trainer, base, { train: all }, [searchFraction, 1], epochs)
-  const model = { network: trainer.network, scale: trainer.scale, base, weights }
-  await compare(trainer, model, validation)
-  return model
+  return { network: trainer.network, scale: trainer.scale, base, weights }
 }
 
 /** Throws `Failure` PARITY where the graph does not answer as its trainer does. */
