@@ -12,7 +12,7 @@ import type { Problem } from './engine/problem.ts'
 import type { Examples } from './examples.ts'
 import { createGraphBuilder, type Graph, type Value } from './graph.ts'
 import type { Learner, LearnerParts } from './learner.ts'
-import { learnerNamed, tunableLearners } from './learners.ts'
+import { learnerNamed, learnerNames } from './learners.ts'
 import { add } from './operators.ts'
 import { createLearnerParts } from './parts.onnx.ts'
 import { loadTensorFlow } from './tensorflow.tfjs.ts'
@@ -151,7 +151,7 @@ const problem: Problem = {
     ),
 }
 
-const learners = [...tunableLearners, learnerNamed('recurrent'), learnerNamed('seasonal-naive')]
+const learners = learnerNames.map(learnerNamed)
 const graphs = new Map<string, Graph>()
 let present: readonly Learner[] = []
 
