@@ -1,6 +1,6 @@
 /** An agent as people see it, out of what the fleet remembers of it. */
 
-import type { Alarm, ReportedModel } from '@imlma/protocol/wire'
+import type { Alarm, ReportedModel, ReportedShadow } from '@imlma/protocol/wire'
 import type { AgentRecord } from '../fleet/fleet.ts'
 import { toLiveOfWindow } from './live-view.ts'
 import type { AgentView } from './views.ts'
@@ -68,6 +68,9 @@ const toServedModel = (
             detail: outcome.detail,
             at: outcome.at,
           },
+    shadow: reported.shadow ? toShadow(reported.shadow) : null,
     live: window === undefined ? null : toLiveOfWindow(window),
   }
 }
+
+const toShadow = ({ version, state, reason, detail }: ReportedShadow) => ({ version, state, reason, detail })

@@ -115,6 +115,7 @@ const traitsOf = (a: VersionView, b: VersionView): ComparisonView['traits'] => {
   const names = [...new Set([...Object.keys(a.parameters), ...Object.keys(b.parameters)])].toSorted()
   const pairs: (readonly [string, string, string])[] = [
     ['state', a.state, b.state],
+    ['shadow', shadowText(a), shadowText(b)],
     ['learner', a.learner, b.learner],
     ['parent', String(a.parent ?? 'none'), String(b.parent ?? 'none')],
     ['trigger', a.trigger.kind, b.trigger.kind],
@@ -123,6 +124,11 @@ const traitsOf = (a: VersionView, b: VersionView): ComparisonView['traits'] => {
     ...names.map((name) => [name, text(a.parameters[name]), text(b.parameters[name])] as const),
   ]
   return pairs.map(([name, sideA, sideB]) => ({ name, a: sideA, b: sideB, differs: sideA !== sideB }))
+}
+
+const shadowText = ({ shadow }: VersionView): string => {
+  if (shadow === null) return 'never'
+  return `beside version ${shadow.champion}, ${shadow.ended?.reason ?? 'lasting'}`
 }
 
 const text = (value: unknown): string =>

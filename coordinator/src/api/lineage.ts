@@ -80,12 +80,14 @@ const stepsOf = (version: VersionView): Step[] => {
       sha256: version.artifact.sha256,
     },
   ]
+  const { shadow } = version
+  if (shadow !== null) steps.push(toShadowStep(shadow))
   if (decision !== null) {
     const { champion, challenger, rows } = decision
     steps.push({
       step: 'decision',
       at: null,
-      title: `gate: ${decision.verdict}`,
+      title: `${isOfShadow(shadow) ? 'after the shadow' : 'gate'}: ${decision.verdict}`,
       detail: `MSE ${figure(challenger.mse)} against ${figure(champion.mse)} of ${champion.version === null ? champion.learner : `version ${champion.version}`} on ${grouped(rows)} rows`,
       sha256: null,
     })
@@ -101,6 +103,18 @@ const stepsOf = (version: VersionView): Step[] => {
   }
   return [...steps, ...version.deployments.map(toDeploymentStep)]
 }
+
+/** The gate left it undecided first; what the decision says now is the shadow's word. */
+const isOfShadow = (shadow: VersionView['shadow']): boolean =>
+  shadow !== null && shadow.ended !== null && shadow.ended.reason !== 'superseded'
+
+const toShadowStep = ({ champion, release, startedAt, ended }: NonNullable<VersionView['shadow']>): Step => ({
+  step: 'shadow',
+  at: startedAt,
+  title: `gate: inconclusive, in shadow beside version ${champion}`,
+  detail: `signed for that alone as release ${release}, ${ended === null ? 'lasting' : `${ended.reason} after ${String(ended.evidence['days'] ?? 0)} days`}`,
+  sha256: null,
+})
 
 const toDeploymentStep = ({
   agent,

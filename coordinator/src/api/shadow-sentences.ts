@@ -28,11 +28,28 @@ export const tellShadowEnded = ({ model, version, reason, evidence }: Ended): st
   }
 }
 
-/** How far a proof is. */
-export const tellShadowProgress = (shadow: {
+/** How far a proof is; the day that is looked at next counts as begun. */
+export const tellShadowProgress = ({
+  version,
+  days,
+  evidence,
+  needed,
+}: {
   readonly version: number
-  readonly day: number
+  readonly days: number
   readonly evidence: number
   readonly needed: number
-}): string =>
-  `in shadow: version ${shadow.version}, day ${shadow.day}, evidence ${figure(shadow.evidence)} of needed ${figure(shadow.needed)}`
+}): string => `version ${version}, day ${days + 1}, evidence ${figure(evidence)} of needed ${figure(needed)}`
+
+/** What became of a version, in two or three words. */
+export const tellState = ({
+  state,
+  shadow,
+}: {
+  readonly state: string
+  readonly shadow: { readonly ended: { readonly reason: string } | null } | null
+}): string => {
+  if (shadow === null) return state
+  if (shadow.ended === null) return 'in shadow'
+  return shadow.ended.reason === 'superseded' ? state : `${state} after shadow`
+}

@@ -26,6 +26,7 @@ export const toVersionView = (
     createdAt: record.createdAt,
     state: record.state,
     champion: record.version === champion,
+    shadow: record.shadow,
     trigger: record.trigger,
     dataset: record.dataset,
     learner: record.learner,

@@ -77,7 +77,7 @@ beforeAll(async () => {
   keyPath = join(folder, 'nguyen.key')
   await mkdir(dataDir)
   await establishTrust(join(dataDir, 'trust'), { now: Date.now() })
-  control = createControlFixture({ now: Date.now() })
+  control = createControlFixture({ now: Date.now(), inShadow: true })
   const app = createApp(
     { control, assets: { importMapHash: '', find: async () => undefined } },
     { version: '0.1.0', loopbackOnly: true },
@@ -97,6 +97,10 @@ afterAll(async () => {
 describe('looking', () => {
   test.each([
     [['status'], /champion {2}v6: MSE 0\.0388.*R² 0\.880 on 40,320 rows/],
+    [
+      ['status'],
+      /in shadow version 5, day 12, evidence 5\.08 of needed 40; 25,344 pairs of 3 agents beside v6/,
+    ],
     [['agents'], /gw-3 +offline .*v4 pinned .*62,400/],
     [['versions'], /v6 \* +promoted/],
     [['versions', 'load-day-ahead'], /v3 +rejected/],

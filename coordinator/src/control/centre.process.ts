@@ -199,6 +199,7 @@ export const startCentre = async (
       registry,
       fleet,
       lifecycle,
+      shadows,
       readings,
       definitions,
       lookAtTrigger: (definition) =>

@@ -15,6 +15,7 @@ import type { Lifecycle } from '../lifecycle/lifecycle.ts'
 import type { ChainedEvent } from '../registry/events.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { ReadingsReader } from '../storage/readings.ts'
+import type { ShadowKeeper } from '../shadow/keeper.ts'
 import type { TriggerDecision } from '../triggers/trigger.ts'
 import { toModelView } from './model-view.ts'
 
@@ -22,6 +23,7 @@ export interface ControlParts {
   readonly registry: Registry
   readonly fleet: Fleet
   readonly lifecycle: Lifecycle
+  readonly shadows: Pick<ShadowKeeper, 'progress'>
   readonly readings: Pick<ReadingsReader, 'series'>
   readonly definitions: readonly ModelDefinition[]
   /** Looks at the trigger without starting anything. */
@@ -82,7 +84,8 @@ export const createControlView = (parts: ControlParts, options: ControlOptions):
       contextLength: envelope === null ? null : await parts.contextLength(envelope),
       decision,
       progress: lifecycle.progress(name),
-      latest: latestOf(events),
+      shadow: parts.shadows.progress(name),
+      latest: await latestOf(registry, events),
     })
   }
 
@@ -199,11 +202,15 @@ export const createControlView = (parts: ControlParts, options: ControlOptions):
   }
 }
 
-const latestOf = (events: readonly ChainedEvent[]) => {
-  const started = events.find(({ event }) => event.kind === 'retraining-triggered')
-  return started?.event.kind === 'retraining-triggered'
-    ? { trigger: started.event.trigger, startedAt: started.at }
-    : undefined
+/** Trigger and beginning of the latest run; one that a proof in shadow opened again has the trigger of its training. */
+const latestOf = async (registry: Pick<Registry, 'version'>, events: readonly ChainedEvent[]) => {
+  const [opening] = events
+  if (opening === undefined) return undefined
+  const { event, at: startedAt } = opening
+  if (event.kind === 'retraining-triggered') return { trigger: event.trigger, startedAt }
+  if (event.kind !== 'shadow-ended') return undefined
+  const version = await registry.version(event.model, event.version)
+  return version === undefined ? undefined : { trigger: version.trigger, startedAt }
 }
 
 /** The run that starts next, as soon as its first fact is written. */

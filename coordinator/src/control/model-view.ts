@@ -5,6 +5,7 @@ import type { ModelDefinition } from '../lifecycle/definition.ts'
 import type { RunProgress } from '../lifecycle/lifecycle.ts'
 import type { Trigger } from '../registry/events.ts'
 import type { VersionRecord } from '../registry/registry.ts'
+import type { ShadowProgress } from '../shadow/keeper.ts'
 import type { TriggerDecision } from '../triggers/trigger.ts'
 
 export interface ModelFacts {
@@ -15,6 +16,7 @@ export interface ModelFacts {
   /** The latest look at the trigger; undefined before the first one. */
   readonly decision: TriggerDecision | undefined
   readonly progress: RunProgress
+  readonly shadow: ShadowProgress | undefined
   /** Trigger and start of the latest run; undefined before the first one. */
   readonly latest: { readonly trigger: Trigger; readonly startedAt: number } | undefined
 }
@@ -59,6 +61,7 @@ export const toModelView = (facts: ModelFacts): ModelView => {
             figures: { ...figures.challenger, rows: figures.rows },
           },
     trigger: toTriggerView(definition, decision),
+    shadow: facts.shadow ?? null,
     run:
       progress.run === null || latest === undefined
         ? null

@@ -41,7 +41,7 @@ describe.skipIf(missing)(
     }
 
     const start = async (empty: boolean) => {
-      const fixture = createControlFixture({ now: Date.now(), empty })
+      const fixture = createControlFixture({ now: Date.now(), empty, inShadow: !empty })
       const app = createApp(
         { control: fixture, assets: await createAssets() },
         { version: '0.1.0', loopbackOnly: true },
@@ -70,6 +70,9 @@ describe.skipIf(missing)(
       expect(await page.textContent('#trigger-readings')).toBe('27,840 of 40,000')
       expect(await page.textContent('#trigger-due')).toMatch(/^due in 1[12] min/)
       expect(await page.textContent('#verdict')).toBe('✓ promoted')
+      expect(await page.textContent('#shadow')).toBe(
+        '◇ in shadow: version 5, day 12, evidence 5.08 of needed 40.0',
+      )
       expect(await texts('#agents tbody tr th')).toEqual(['gw-1', 'gw-2', 'gw-3'])
       expect(await page.textContent('[data-agent="gw-3"]')).toMatch(
         /○ offline.*v4.*pinned.*62,400.*DIGEST_MISMATCH/,
@@ -80,6 +83,7 @@ describe.skipIf(missing)(
       expect(await texts('#versions-table tbody th')).toEqual(['v6champion', 'v5', 'v4', 'v3', 'v2', 'v1'])
       expect(await page.locator('#versions canvas').count()).toBe(3)
       expect(await page.locator('#forecast-chart canvas').count()).toBe(1)
+      expect(await page.locator('#forecast-chart .u-legend').textContent()).toMatch(/Forecast.*Low.*High/s)
       expect(await page.textContent('#comparison-table')).toMatch(
         /A: v4B: v6.*the same 40,320 rows.*MSE kWh²0\.0426✓ better0\.0388−8\.9/,
       )

@@ -36,9 +36,28 @@ export interface FixtureOptions {
   readonly now: number
   /** Nothing has happened yet: no agent, no version. */
   readonly empty?: boolean
+  /** The undecided version of the story is in shadow. */
+  readonly inShadow?: boolean
 }
 
-export const createControlFixture = ({ now: startedAt, empty = false }: FixtureOptions): ControlFixture => {
+const fixtureShadow: ModelView['shadow'] = {
+  version: 5,
+  champion: 6,
+  days: 11,
+  daysMax: 90,
+  pairs: 25_344,
+  latePairs: 12,
+  agents: 3,
+  evidence: 5.08,
+  worse: 0.21,
+  needed: 40,
+}
+
+export const createControlFixture = ({
+  now: startedAt,
+  empty = false,
+  inShadow = false,
+}: FixtureOptions): ControlFixture => {
   let now = startedAt
   let readings = empty ? 0 : 27_840
   let run: ModelView['run'] = null
@@ -83,6 +102,7 @@ export const createControlFixture = ({ now: startedAt, empty = false }: FixtureO
         coolDownUntil: null,
         blocked: null,
       },
+      shadow: inShadow ? fixtureShadow : null,
       run,
     }
   }
@@ -131,12 +151,14 @@ export const createControlFixture = ({ now: startedAt, empty = false }: FixtureO
         ? []
         : fixtureSamples(now)
             .filter((sample) => meter === undefined || sample.meter === meter)
-            .map(({ meter: name, at, step, forecast, actual, version, agent }) => ({
+            .map(({ meter: name, at, step, forecast, actual, low, high, version, agent }) => ({
               meter: name,
               at,
               step,
               forecast,
               actual,
+              low,
+              high,
               version,
               agent,
             })),

@@ -1,7 +1,7 @@
 /** What people see of the agents: presence, what each serves, its backlog, its alarms, and how a version spreads. */
 
 import { z } from 'zod'
-import { alarmSchema, deploymentPhases } from '@imlma/protocol/wire'
+import { alarmSchema, deploymentPhases, shadowStates } from '@imlma/protocol/wire'
 import {
   count,
   epochMsSchema,
@@ -32,6 +32,15 @@ const servedModelSchema = z.object({
   pinned: z.boolean(),
   quarantined: count,
   outcome: outcomeSchema.nullable(),
+  /** What runs beside it; null without. */
+  shadow: z
+    .object({
+      version: versionNumberSchema,
+      state: z.enum(shadowStates),
+      reason: z.string().nullable(),
+      detail: z.string(),
+    })
+    .nullable(),
   live: liveSchema.nullable(),
 })
 

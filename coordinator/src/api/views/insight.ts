@@ -58,7 +58,7 @@ export const lineageViewSchema = z
     /** What made this version, in the order in which it happened. */
     steps: z.array(
       z.object({
-        step: z.enum(['trigger', 'dataset', 'training', 'decision', 'signature', 'deployment']),
+        step: z.enum(['trigger', 'dataset', 'training', 'shadow', 'decision', 'signature', 'deployment']),
         at: epochMsSchema.nullable(),
         title: z.string(),
         detail: z.string(),
@@ -85,6 +85,9 @@ export const forecastsViewSchema = z
         step: z.number().int().min(1),
         forecast: z.number(),
         actual: z.number(),
+        /** Lowest and highest quantile, where the forecast had any. */
+        low: z.number().optional(),
+        high: z.number().optional(),
         version: versionNumberSchema,
         agent: z.string(),
       }),

@@ -14,6 +14,7 @@ import {
   versionNumberSchema,
   windowSchema,
 } from './common.ts'
+import { shadowProgressSchema, versionShadowSchema } from './shadow.ts'
 
 const runPhases = [
   'queued',
@@ -61,6 +62,8 @@ export const modelViewSchema = z
       .object({ version: versionNumberSchema, createdAt: epochMsSchema, figures: figuresSchema })
       .nullable(),
     trigger: progressSchema,
+    /** The version that runs beside the champion; null without one. */
+    shadow: shadowProgressSchema.nullable(),
     /** The training run that is under way. */
     run: z
       .object({
@@ -104,6 +107,8 @@ export const versionViewSchema = z
     state: z.enum(['trained', 'promoted', 'rejected', 'inconclusive']),
     /** The latest promoted version of its model. */
     champion: z.boolean(),
+    /** Null for a version that never was in shadow. */
+    shadow: versionShadowSchema.nullable(),
     trigger: triggerViewSchema,
     dataset: datasetViewSchema,
     learner: z.string(),

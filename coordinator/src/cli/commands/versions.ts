@@ -2,6 +2,7 @@
 
 import { accept } from '@imlma/protocol/result'
 import { figure, grouped } from '../../api/sentences.ts'
+import { tellState } from '../../api/shadow-sentences.ts'
 import type { Command } from '../command.ts'
 import { chooseModel } from '../model-choice.ts'
 import { printRSquared, printTable, printTime } from '../print.ts'
@@ -32,7 +33,7 @@ export const versionsCommand: Command = {
         .toReversed()
         .map((version) => [
           `v${version.version}${version.champion ? ' *' : ''}`,
-          version.state,
+          tellState(version),
           printTime(version.createdAt),
           version.learner,
           version.trigger.kind,

@@ -2,6 +2,7 @@
 
 import { bodyOf, emptyState, h, replace } from './dom.ts'
 import { toCount, toFigure, toInterval, toRSquared } from './format.ts'
+import { shadowText } from './shadow.ts'
 import { currentModel, state } from './state.ts'
 import { relativeTime } from './times.ts'
 
@@ -53,6 +54,14 @@ export const renderChampion = (): void => {
         figuresRow('Baseline, live', 'baseline', live?.baseline ?? null),
       ),
     ),
+    live?.coverage === undefined
+      ? null
+      : h(
+          'p',
+          { class: 'muted', id: 'coverage' },
+          `${Math.round(live.coverage.share * 100)} % of ${toCount(live.coverage.rows)} actuals lay between the lowest and the highest quantile of their forecast.`,
+        ),
+    model.shadow === null ? null : h('p', { class: 'watch', id: 'shadow' }, shadowText(model.shadow)),
     h(
       'p',
       { class: 'muted' },

@@ -3,6 +3,7 @@
 import type { RoundView } from '../../api/views.ts'
 import { bodyOf, emptyState, h, replace } from './dom.ts'
 import { toCount, toFigure, toRSquared, toSpan } from './format.ts'
+import { shadowStanding } from './shadow.ts'
 import { currentModel, state } from './state.ts'
 import { relativeTime } from './times.ts'
 
@@ -41,8 +42,8 @@ const failed = ({ failure, run, trigger }: RoundView) =>
   )
 
 const decided = (round: RoundView, unit: string) => {
-  const { champion, challenger, verdict, version, reasons, trigger, delayMs } = round
-  const [tone, words] = verdicts[verdict ?? 'inconclusive']
+  const { champion, challenger, version, reasons, trigger, delayMs } = round
+  const [tone, words] = verdictOf(round)
   const against = championName(champion)
   const row = (name: string, one: string, other: string) =>
     h('tr', {}, h('th', { scope: 'row' }, name), h('td', {}, one), h('td', {}, other))
@@ -81,6 +82,14 @@ const decided = (round: RoundView, unit: string) => {
     h('p', {}, reasons.join('; ')),
     delayMs === null ? null : h('p', { class: 'muted' }, delayText(delayMs)),
   )
+}
+
+/** What the gate left open may be in shadow by now, or decided there. */
+const verdictOf = ({ verdict, version }: RoundView): readonly [tone: string, words: string] => {
+  const [tone, words] = verdicts[verdict ?? 'inconclusive']
+  const shadow = state.versions.find((candidate) => candidate.version === version)?.shadow ?? null
+  const standing = shadowStanding(shadow)
+  return [tone, standing === undefined ? words : `${words}, ${standing}`]
 }
 
 const championName = (champion: RoundView['champion']): string => {

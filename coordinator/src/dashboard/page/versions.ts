@@ -3,6 +3,7 @@
 import type { VersionView } from '../../api/views.ts'
 import { bodyOf, emptyState, h, replace } from './dom.ts'
 import { toCount, toFigure, toRSquared } from './format.ts'
+import { shadowStanding } from './shadow.ts'
 import { currentLineage, currentModel, currentPair, state } from './state.ts'
 import { relativeTime } from './times.ts'
 import { showVersionCharts, versionChartsElement } from './version-charts.ts'
@@ -81,7 +82,7 @@ export const renderVersions = (picks: Picks): void => {
 
 const rowOf = (version: VersionView, picks: Picks) => {
   const { figures, live, servedBy } = version
-  const [tone, words] = states[version.state]
+  const [tone, words] = statusOf(version)
   return h(
     'tr',
     { class: version.champion ? 'champion' : '', 'data-version': version.version },
@@ -110,6 +111,13 @@ const rowOf = (version: VersionView, picks: Picks) => {
     h('td', {}, servedBy.length > 3 ? `${servedBy.length} agents` : servedBy.join(', ') || '–'),
     h('td', {}, lineageButton(version.version, picks)),
   )
+}
+
+const statusOf = (version: VersionView): readonly [tone: string, words: string] => {
+  const [tone, words] = states[version.state]
+  const standing = shadowStanding(version.shadow)
+  if (standing === undefined) return [tone, words]
+  return standing === 'in shadow' ? ['watch', '◇ in shadow'] : [tone, `${words} ${standing}`]
 }
 
 const radio = (side: 'a' | 'b', version: number, { onPair }: Picks) => {
