@@ -16,10 +16,10 @@ export const toLiveOfWindow = (window: VersionWindow): LiveView => toLive(window
 /** A version over the whole fleet. */
 export const toLiveOfFleet = (performance: LivePerformance): LiveView => toLive(performance, performance.psi)
 
-type Measured = Pick<VersionWindow, 'runs' | 'failures' | 'latencyMs' | 'errors' | 'baseline'>
+type Measured = Pick<VersionWindow, 'runs' | 'failures' | 'latencyMs' | 'errors' | 'baseline' | 'coverage'>
 
 const toLive = (
-  { runs, failures, latencyMs, errors, baseline }: Measured,
+  { runs, failures, latencyMs, errors, baseline, coverage }: Measured,
   inputs: Readonly<Record<string, { psi: number | null; rows: number; verdict: string }>>,
 ): LiveView => ({
   runs,
@@ -28,6 +28,8 @@ const toLive = (
   figures: toFigures(errors),
   baseline: toFigures(baseline),
   skill: skillOf(errors, baseline),
+  ...(coverage !== undefined &&
+    coverage.count > 0 && { coverage: { share: coverage.inside / coverage.count, rows: coverage.count } }),
   // Largest shift first: that is what somebody looks for.
   drift: Object.entries(inputs)
     .map(([input, { psi, rows, verdict }]) => ({ input, psi, rows, verdict }))

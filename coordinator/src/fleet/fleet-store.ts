@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { errorSumsSchema } from '@imlma/protocol/metrics'
 import {
+  coverageSchema,
   epochMsSchema,
   headerSchema,
   histogramSchema,
@@ -38,6 +39,7 @@ export const storedPerformanceSchema = headerSchema.extend({
     errors: errorSumsSchema,
     baseline: errorSumsSchema,
     inputs: z.record(z.string(), histogramSchema),
+    coverage: coverageSchema.optional(),
   }),
   latency: z.instanceof(Uint8Array).nullable(),
 })

@@ -209,6 +209,20 @@ describe('the fleet', () => {
     expect(fleet.performance('load')[1]?.psi['load']).toEqual({ psi: null, rows: 80, verdict: 'unknown' })
   })
 
+  test('adds up how many actuals lay in their range, over agents and restarts, and of versions that have one', async () => {
+    const covered = (inside: number, count: number) => windowOf({ coverage: { inside, count } })
+    receive('report', reportOf(60_000, [covered(8, 10), windowOf({ version: 3 })]))
+    receive('report', reportOf(60_000, [covered(3, 5)]), { agent: 'gw-2' })
+    await restart()
+    receive('report', reportOf(120_000, [windowOf()]))
+    receive('report', reportOf(180_000, [covered(1, 1)]))
+    const [ranged, plain] = fleet.performance('load')
+    expect(ranged?.coverage).toEqual({ inside: 12, count: 16 })
+    expect(plain?.coverage).toBeUndefined()
+    receive('report', reportOf(240_000, [covered(2, 1)]))
+    expect(fleet.performance('load')[0]?.coverage).toEqual({ inside: 12, count: 16 })
+  })
+
   test('counts a report that comes twice once, also after a restart', async () => {
     const report = reportOf(60_000, [windowOf()])
     receive('report', report)

@@ -1,7 +1,7 @@
 /** What the control centre knows of each agent: presence, what it reports to serve, how well it does. */
 
 import type { ErrorSums } from '@imlma/protocol/metrics'
-import type { Alarm, Presence, Report, Reported, VersionWindow } from '@imlma/protocol/wire'
+import type { Alarm, Coverage, Presence, Report, Reported, VersionWindow } from '@imlma/protocol/wire'
 
 export interface AgentRecord {
   readonly site: string
@@ -24,6 +24,8 @@ export interface LivePerformance {
   readonly latencyMs: { readonly p50: number; readonly p95: number; readonly p99: number } | null
   readonly errors: ErrorSums
   readonly baseline: ErrorSums
+  /** Actuals that met a range, and those inside; undefined for a version without quantiles. */
+  readonly coverage?: Coverage | undefined
   readonly psi: Readonly<
     Record<string, { readonly psi: number | null; readonly rows: number; readonly verdict: string }>
   >
@@ -38,6 +40,9 @@ export interface ForecastSample {
   readonly step: number
   readonly forecast: number
   readonly actual: number
+  /** Lowest and highest quantile, where the forecast had any. */
+  readonly low?: number | undefined
+  readonly high?: number | undefined
 }
 
 export interface Fleet {

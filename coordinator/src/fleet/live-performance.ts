@@ -66,9 +66,19 @@ export const createLivePerformances = (parts: Parts, versionsMax: number): LiveP
         .filter(({ sums }) => sums.model === model)
         .toSorted((a, b) => a.sums.version - b.sums.version)
         .map(({ sums, latency }) => {
-          const { version, runs, failures, errors, baseline } = sums
+          const { version, runs, failures, errors, baseline, coverage } = sums
           const psi = psiOfInputs(sums, parts.referenceOf(model, version))
-          return { model, version, runs, failures, latencyMs: latency.percentiles(), errors, baseline, psi }
+          return {
+            model,
+            version,
+            runs,
+            failures,
+            latencyMs: latency.percentiles(),
+            errors,
+            baseline,
+            coverage,
+            psi,
+          }
         }),
     takeChanged: () =>
       [...watched.values()]

@@ -2,7 +2,7 @@
 
 import { decidePsi, mergeHistograms, rowsOf, sameEdges, type Histogram } from '@imlma/protocol/drift'
 import { mergeErrorSums, noErrors, type ErrorSums } from '@imlma/protocol/metrics'
-import type { VersionWindow } from '@imlma/protocol/wire'
+import type { Coverage, VersionWindow } from '@imlma/protocol/wire'
 import type { LivePerformance } from './fleet.ts'
 
 /** All that merges but the latencies, which are a sketch's matter. */
@@ -14,6 +14,8 @@ export interface FleetSums {
   readonly errors: ErrorSums
   readonly baseline: ErrorSums
   readonly inputs: Readonly<Record<string, Histogram>>
+  /** Left out by versions without quantiles. */
+  readonly coverage?: Coverage | undefined
 }
 
 /** Per input, as signed with the version. */
@@ -36,7 +38,11 @@ export const mergeWindow = (sums: FleetSums, window: VersionWindow): FleetSums =
   errors: mergeErrorSums(sums.errors, window.errors),
   baseline: mergeErrorSums(sums.baseline, window.baseline),
   inputs: mergeInputs(sums.inputs, window.inputs),
+  coverage: mergeCoverage(sums.coverage, window.coverage),
 })
+
+const mergeCoverage = (a: Coverage | undefined, b: Coverage | undefined): Coverage | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : { inside: a.inside + b.inside, count: a.count + b.count }
 
 /** More inputs than any model has; names come from outside. */
 const inputsMax = 512

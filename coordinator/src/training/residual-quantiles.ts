@@ -53,7 +53,9 @@ const offsetsOf = (
   const reach = perStep >= errorsMin ? 0 : Math.ceil((errorsMin / Math.max(1, perStep) - 1) / 2)
   const offsets = new Float32Array(probabilities.length * horizon)
   for (let step = 0; step < horizon; step++) {
-    const sorted = Float64Array.from(byStep.slice(Math.max(0, step - reach), step + reach + 1).flat()).sort()
+    const sorted = Float64Array.from(
+      byStep.slice(Math.max(0, step - reach), step + reach + 1).flat(),
+    ).toSorted()
     probabilities.forEach((probability, q) => {
       offsets[q * horizon + step] = quantileOf(sorted, probability)
     })

@@ -125,6 +125,8 @@ export const fixtureSamples = (now: number): readonly ForecastSample[] => {
         at,
         step: 1 + (step % 96),
         forecast: level * (0.97 + random() * 0.06),
+        low: level * 0.9,
+        high: level * 1.1,
         actual: level * (0.9 + random() * 0.2),
       }
     }),

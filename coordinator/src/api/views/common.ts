@@ -39,6 +39,8 @@ export const liveSchema = z.object({
   baseline: figuresSchema,
   /** 1 − MSE / baseline's MSE; above 0 is better than the baseline. */
   skill: z.number().nullable(),
+  /** Share of the actuals between the lowest and the highest quantile; left out where forecasts have no range. */
+  coverage: z.object({ share: z.number(), rows: count }).optional(),
   drift: z.array(
     z.object({ input: z.string(), psi: z.number().nullable(), rows: count, verdict: z.string() }),
   ),

@@ -20,7 +20,7 @@ const frame = h(
   h(
     'p',
     { class: 'muted' },
-    'Where several forecasts were made for one time, the one with the shortest lead is shown. Vertical lines: another version took over.',
+    'Where several forecasts were made for one time, the one with the shortest lead is shown. The band is the range of its quantiles. Vertical lines: another version took over.',
   ),
 )
 let shown: readonly Sample[] = []
@@ -52,7 +52,11 @@ const chart = createChart(place, 260, () => {
         dash: [6, 4],
         value: (_, value) => toFigure(value),
       },
+      // The edges of the range are not drawn, only what lies between.
+      { label: 'Low', stroke: 'transparent', points: { show: false }, value: (_, value) => toFigure(value) },
+      { label: 'High', stroke: 'transparent', points: { show: false }, value: (_, value) => toFigure(value) },
     ],
+    bands: [{ series: [4, 3], fill: `color-mix(in srgb, ${colours.accent} 18%, transparent)` }],
     hooks: { draw: [drawTakeovers] },
   }
 })
@@ -90,6 +94,8 @@ export const renderForecasts = (): void => {
       shown.map(({ at }) => at / 1_000),
       shown.map(({ actual }) => actual),
       shown.map(({ forecast }) => forecast),
+      shown.map(({ low }) => low ?? null),
+      shown.map(({ high }) => high ?? null),
     ],
     redraw,
   )
