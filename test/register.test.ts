@@ -110,7 +110,8 @@ describe('a model that was made elsewhere', () => {
     await scene.imlma('retrain load', { reason: 'for its dataset' })
     const [own] = await until('there is a dataset', async () => {
       const versions = await api.versions('load')
-      return versions[0]?.decision != null && (await api.model('load')).run === null && versions
+      const decided = versions.some(({ decision }) => decision !== null)
+      return decided && (await api.model('load')).run === null && versions
     })
     const { sha256 } = own?.dataset ?? { sha256: '' }
     good = await trainElsewhere(sha256, 'ridge')

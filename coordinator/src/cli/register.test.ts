@@ -57,10 +57,7 @@ const repeat = async (version: number, last: RegistryEvent['kind']): Promise<voi
   if (trained?.kind !== 'version-trained') throw new Error(`the story has no version ${version}`)
   for (const event of events) {
     if (!('run' in event) || event.run !== trained.run) continue
-    control.tell(
-      { ...event, run: 'run-8', ...('version' in event ? { version: 7 } : {}) } as RegistryEvent,
-      1,
-    )
+    control.tell({ ...event, run: 'run-8', ...('version' in event ? { version: 7 } : {}) }, 1)
     if (event.kind === last) return
   }
 }

@@ -119,7 +119,7 @@ describe('a registration', () => {
     expect(await register('load', request)).toMatchObject({ value: { run: 'run-3' } })
   })
 
-  const refusing = async (code: string, more: Partial<RegisterParts>, asked: object = {}) => {
+  const expectRefusal = async (code: string, more: Partial<RegisterParts>, asked: object = {}) => {
     const told = await registerWith(more).register('load', { ...request, ...asked })
     expect(told).toMatchObject({ refusal: { code } })
     expect(await registrations.waiting('load')).toEqual([])
@@ -127,13 +127,13 @@ describe('a registration', () => {
   }
 
   test('is refused while there are too few readings to compare on', async () => {
-    await refusing('READINGS_MISSING', { readingsOf: () => ({ filled: 99, lastAt }) })
-    await refusing('READINGS_MISSING', { readingsOf: () => ({ filled: 0, lastAt: undefined }) })
+    await expectRefusal('READINGS_MISSING', { readingsOf: () => ({ filled: 99, lastAt }) })
+    await expectRefusal('READINGS_MISSING', { readingsOf: () => ({ filled: 0, lastAt: undefined }) })
   })
 
   test('is refused where the model has seen the window of the gate', async () => {
     const judgedFrom = lastAt + hourMs - definition.data.evaluationMs
-    await refusing('OVERLAP', {}, { contract: { ...contract, trainedUntil: judgedFrom + 1 } })
+    await expectRefusal('OVERLAP', {}, { contract: { ...contract, trainedUntil: judgedFrom + 1 } })
     const told = await registerWith().register('load', {
       ...request,
       contract: { ...contract, trainedUntil: judgedFrom },
@@ -142,21 +142,21 @@ describe('a registration', () => {
   })
 
   test('is refused where its contract is not one of this model', async () => {
-    await refusing('CONTRACT_MISMATCH', {}, { contract: { ...contract, unit: 'MWh' } })
-    await refusing('MALFORMED', {}, { contract: {} })
+    await expectRefusal('CONTRACT_MISMATCH', {}, { contract: { ...contract, unit: 'MWh' } })
+    await expectRefusal('MALFORMED', {}, { contract: {} })
     expect(await registerWith().register('none', request)).toMatchObject({
       refusal: { code: 'UNKNOWN_MODEL' },
     })
   })
 
   test('is refused without its file, and with one that is no good', async () => {
-    await refusing('UNKNOWN_ARTIFACT', {}, { artifact: '0'.repeat(64) })
+    await expectRefusal('UNKNOWN_ARTIFACT', {}, { artifact: '0'.repeat(64) })
     for (const failure of [
       new Failure('NOT_ONNX', 'no model', { hint: 'send another' }),
       new Failure('TRAINER_CRASHED', 'SIGSEGV', { retryable: true }),
       new Failure('TIME_LIMIT', 'it hangs'),
     ]) {
-      await refusing(failure.code, { examiner: () => ({ inspect: () => Promise.reject(failure) }) })
+      await expectRefusal(failure.code, { examiner: () => ({ inspect: () => Promise.reject(failure) }) })
     }
   })
 })

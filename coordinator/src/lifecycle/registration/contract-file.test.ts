@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { featureCount } from '@imlma/protocol/features'
 import { contractSchema } from '@imlma/protocol/manifest'
 import { describe, expect, test } from 'vitest'
@@ -64,6 +65,12 @@ describe('a contract file', () => {
       outputs: [{ name: 'variable', type: 'float32', shape: [null, 24] }],
     })
     expect(registrationRecordSchema.parse(JSON.parse(JSON.stringify(record)))).toEqual(record)
+  })
+
+  test('as the README shows it is accepted', async () => {
+    const readme = await readFile(new URL('../../../../README.md', import.meta.url), 'utf8')
+    const [, example = ''] = /## A model made elsewhere[^]*?```json\n([^]*?)```/.exec(readme) ?? []
+    expect(parseContractFile(JSON.parse(example), definition)).toMatchObject({ ok: true })
   })
 
   test('may be the whole contract, as a manifest holds it', () => {
