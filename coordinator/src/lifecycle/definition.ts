@@ -9,6 +9,8 @@ import { shadowRules, type ShadowRules } from '../shadow/book.ts'
 
 const durationMs = z.number().int().min(1)
 
+const learnerNames = ['ridge', 'trees', 'perceptron', 'recurrent', 'seasonal-naive'] as const
+
 export const modelDefinitionSchema = z.object({
   name: nameSchema,
   quantity: z.string().min(1).max(64),
@@ -26,7 +28,7 @@ export const modelDefinitionSchema = z.object({
    */
   quantiles: quantilesSchema.default([0.1, 0.5, 0.9]),
   /** `auto`: learner, parameters and features are chosen by a study at every training. */
-  learner: z.enum(['ridge', 'trees', 'perceptron', 'recurrent', 'seasonal-naive', 'auto']).default('ridge'),
+  learner: z.enum([...learnerNames, 'auto']).default('ridge'),
   parameters: z.record(z.string(), z.unknown()).default({}),
   seed: z.number().int().default(1),
   trigger: z.object({
@@ -75,6 +77,11 @@ export const modelDefinitionSchema = z.object({
       folds: z.number().int().min(1).max(10).default(2),
       /** No further trial begins after this time; the final training comes on top. */
       secondsMax: z.number().min(1).max(86_400).default(600),
+      /** Learners to choose from; left out: ridge, trees and perceptron. */
+      learners: z
+        .array(z.enum(learnerNames, { error: `no learner; choose from ${learnerNames.join(', ')}` }))
+        .min(1)
+        .optional(),
     })
     .prefault({}),
   training: z

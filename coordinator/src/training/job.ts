@@ -37,7 +37,7 @@ export interface StudyRequest {
   /** No further trial begins after this time. */
   readonly secondsMax: number
   /** Names of the learners to choose from; left out: those that need no more than ONNX Runtime. */
-  readonly learners?: readonly string[]
+  readonly learners?: readonly string[] | undefined
   /** Which trials are not finished. */
   readonly discard?: Discarding
   /** A study that was interrupted; it goes on after its last finished trial. */

@@ -4,7 +4,7 @@
  * are read from columns of the row itself, so that the ONNX graph can do the same.
  */
 import type { FeatureBuilder } from '@imlma/protocol/features'
-import { invariant } from '@imlma/protocol/result'
+import { Failure } from '@imlma/protocol/result'
 import { z } from 'zod'
 
 export const normalisationSchema = z.object({
@@ -28,26 +28,32 @@ export interface Normalisation {
 export const scaleShareMin = 1e-3
 export const scaleMin = 1e-6
 
-/** By mean and deviation where the features hold both, else none. */
+/** By mean and deviation where the features hold both, else by the last value where they hold that, else none. */
 export const usualNormalisation = ({ names }: Pick<FeatureBuilder, 'names'>): NormalisationChoice => {
   const held = ['mean of ', 'deviation of '].every((start) => names.some((name) => name.startsWith(start)))
-  return held ? { level: 'mean', scale: 'deviation' } : { level: 'none', scale: 'none' }
+  if (held) return { level: 'mean', scale: 'deviation' }
+  return { level: names.includes('lag 1') ? 'last' : 'none', scale: 'none' }
 }
 
+/** Throws `Failure` FEATURES_MISSING. */
 export const planNormalisation = (
   { names, roles }: Pick<FeatureBuilder, 'names' | 'roles'>,
   { level, scale }: NormalisationChoice,
 ): Normalisation => {
   const columnOf = (wanted: string, matches: (name: string) => boolean): number => {
     const column = names.findIndex(matches)
-    invariant(column >= 0, `the feature spec has a column for ${wanted}`)
-    return column
+    if (column >= 0) return column
+    throw new Failure('FEATURES_MISSING', `the features hold no column to normalise by the ${wanted}`, {
+      hint: 'leave the normalisation out, or give the features lag 1, a mean or a deviation',
+    })
   }
   const levelName = level === 'last' ? 'lag 1' : 'mean of '
   const levelColumn =
     level === 'none'
       ? null
-      : columnOf(level, (name) => (level === 'last' ? name === levelName : name.startsWith(levelName)))
+      : columnOf(level === 'last' ? 'last value' : level, (name) =>
+          level === 'last' ? name === levelName : name.startsWith(levelName),
+        )
   const scaleColumn = scale === 'none' ? null : columnOf(scale, (name) => name.startsWith('deviation of '))
   return {
     levelColumn,

@@ -11,14 +11,21 @@ import { addGrams, addProduct, emptyGram, type GramSums } from './gram.ts'
 import type { FeatureLayout, Learner, LearnerParts, TrainingExamples, TrainingRun } from './learner.ts'
 import { forecastLinear, linearGraph, standardiseRow, type LinearModel } from './linear-model.ts'
 import { momentsOf } from './moments.ts'
-import { levelOf, normalisationSchema, planNormalisation, scaleOf } from './normalisation.ts'
+import {
+  levelOf,
+  normalisationSchema,
+  planNormalisation,
+  scaleOf,
+  usualNormalisation,
+} from './normalisation.ts'
 import { withResidualQuantiles } from './residual-quantiles.ts'
 import { fitSpread, type FitLinear } from './spread.ts'
 import { solveRidge, squaredErrorsOf, type Design } from './ridge-solve.ts'
 
 const ridgeParametersSchema = z.object({
   form: z.enum(['shared', 'per-step']).default('per-step'),
-  normalisation: normalisationSchema.default({ level: 'mean', scale: 'deviation' }),
+  /** Left out: by mean and deviation where the features hold them, else by the last value, else none. */
+  normalisation: normalisationSchema.optional(),
   /** Penalties to choose from, per row and per standardised column. */
   lambdas: z
     .array(z.number().positive())
@@ -50,7 +57,8 @@ export const ridge = {
     run: TrainingRun,
   ) => {
     const { builder, train, validation } = examples
-    const normalisation = planNormalisation(builder, parameters.normalisation)
+    const choice = parameters.normalisation ?? usualNormalisation(builder)
+    const normalisation = planNormalisation(builder, choice)
     const standard = {
       features: builder.count,
       normalisation,
@@ -92,7 +100,7 @@ export const ridge = {
     const model = {
       graph: linearGraph(final, 'ridge'),
       forecast: (features: Float32Array, rows: number) => forecastLinear(final, features, rows),
-      parameters: { ...parameters, lambda: best.lambda },
+      parameters: { ...parameters, normalisation: choice, lambda: best.lambda },
       validation: errorSumsOf(forecasts, validation.targets),
       residuals: Float32Array.from(forecasts, (forecast, i) => forecast - (validation.targets[i] as number)),
     }

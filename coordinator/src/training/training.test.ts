@@ -191,6 +191,28 @@ describe('a training', () => {
       'FEATURES_MISSING',
     ],
     [
+      'a normalisation that the features do not hold',
+      () =>
+        jobFor(
+          'ridge',
+          {
+            features: featureSpecSchema.parse({
+              v: 1,
+              intervalMs: hourMs,
+              horizon: 24,
+              seasonSteps: 24,
+              missingMax: 0,
+              zone: [...utc],
+              holidays: [],
+              shared: [{ kind: 'lags', lags: [1, 24] }],
+              step: [],
+            }),
+          },
+          { normalisation: { level: 'mean', scale: 'none' } },
+        ),
+      'FEATURES_MISSING',
+    ],
+    [
       'another hash',
       () => ({ ...jobFor('ridge'), dataset: { path: frozen.path, sha256: '0'.repeat(64) } }),
       'DATASET_CHANGED',

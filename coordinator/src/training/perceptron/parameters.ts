@@ -8,7 +8,7 @@ import { normalisationSchema } from '../normalisation.ts'
 export const perceptronParametersSchema = z.object({
   /** What the network corrects: the level of the row, or a ridge forecast inside the same graph. */
   base: z.enum(['none', 'ridge']).default('ridge'),
-  /** Left out: by mean and deviation where the features hold them, else none. */
+  /** Left out: by mean and deviation where the features hold them, else by the last value, else none. */
   normalisation: normalisationSchema.optional(),
   /** Hidden layers, and values in each. */
   layers: z.int().min(1).max(6).default(2),

@@ -17,7 +17,7 @@ export const treesParametersSchema = z.object({
     .default([]),
   /** What the trees correct: the level of the row, or a ridge forecast inside the same graph. */
   base: z.enum(['none', 'ridge']).default('none'),
-  /** Left out: by mean and deviation where the features hold them, else none. */
+  /** Left out: by mean and deviation where the features hold them, else by the last value, else none. */
   normalisation: normalisationSchema.optional(),
   /** Trees at the most; early stopping decides. */
   rounds: z.int().min(1).max(5_000).default(1_000),
