@@ -16,6 +16,8 @@ export interface Trust {
   readonly chain: RootChain
   readonly release: Signer
   readonly director: Signer
+  /** Certifies the signing keys of agents; undefined at a site whose root names no such key, or where it is kept elsewhere. */
+  readonly agent?: Signer
   /** True when this call made it. */
   readonly created: boolean
 }
@@ -43,19 +45,21 @@ export const establishTrust = async (folder: string, options: EstablishOptions):
     load(folder, 'release', chain.current()),
     load(folder, 'director', chain.current()),
   ])
-  return { chain, release, director, created }
+  const agent = await loadIfHeld(folder, 'agent', chain.current())
+  return { chain, release, director, created, ...(agent === undefined ? {} : { agent }) }
 }
 
 const create = async (
   folder: string,
   { now, technicians = [], rootValidityMs = 3_650 * 86_400_000 }: EstablishOptions,
 ): Promise<void> => {
-  const [root, release, director] = await Promise.all([
+  const [root, release, director, agent] = await Promise.all([
     findOrCreate(folder, 'root'),
     findOrCreate(folder, 'release'),
     findOrCreate(folder, 'director'),
+    findOrCreate(folder, 'agent'),
   ])
-  const document = firstRoot({ root, release, director }, technicians, now + rootValidityMs)
+  const document = firstRoot({ root, release, director, agent }, technicians, now + rootValidityMs)
   const envelope = sealEnvelope(rootPayloadType, document, [toSigner(root)])
   // Where another process was faster, its root is the one that is loaded.
   await writeOnce(join(rootsFolderOf(folder), '1.json'), `${JSON.stringify(envelope)}\n`, 0o644)
@@ -84,4 +88,16 @@ const load = async (folder: string, role: 'release' | 'director', root: TrustRoo
       hint: 'agents would refuse what it signs: restore the key that belongs to this trust root',
     },
   )
+}
+
+/** The role's key where the root in force names it and its file is here. */
+const loadIfHeld = async (folder: string, role: Role, root: TrustRoot): Promise<Signer | undefined> => {
+  if (root.roles[role].keyids.length === 0) return undefined
+  try {
+    const key = await readKeyFile(keyPathOf(folder, role))
+    return root.roles[role].keyids.includes(key.keyid) ? toSigner(key) : undefined
+  } catch (cause) {
+    if (cause instanceof Failure && cause.code === 'KEY_MISSING') return undefined
+    throw cause
+  }
 }

@@ -21,14 +21,14 @@ export interface PublicKey {
   readonly name: string
 }
 
-/** Who may root, release and direct from the first day on, each alone; technicians join later. */
+/** Who may root, release, direct and certify agents from the first day on, each alone; technicians join later. */
 export const firstRoot = (
-  keys: Readonly<Record<'root' | 'release' | 'director', PublicKey>>,
+  keys: Readonly<Record<'root' | 'release' | 'director' | 'agent', PublicKey>>,
   technicians: readonly PublicKey[],
   expiresAt: number,
 ): TrustRoot => {
   const alone = ({ keyid }: PublicKey) => ({ keyids: [keyid], threshold: 1 })
-  const all = [keys.root, keys.release, keys.director, ...technicians]
+  const all = [keys.root, keys.release, keys.director, keys.agent, ...technicians]
   return {
     v: 1,
     version: 1,
@@ -39,7 +39,7 @@ export const firstRoot = (
       release: alone(keys.release),
       director: alone(keys.director),
       technician: { keyids: technicians.map(({ keyid }) => keyid), threshold: 1 },
-      agent: { keyids: [], threshold: 1 },
+      agent: alone(keys.agent),
     },
   }
 }

@@ -88,6 +88,8 @@ describe('the trust of a site', () => {
     expect(again.chain.current()).toEqual(first.chain.current())
     expect([again.release.keyid, again.director.keyid]).toEqual([first.release.keyid, first.director.keyid])
     expect(first.release.keyid).not.toBe(first.director.keyid)
+    expect(first.agent?.keyid).toBe(again.agent?.keyid)
+    expect(first.chain.current().roles.agent.keyids).toEqual([first.agent?.keyid])
     const root = openFirstRoot(first.chain.envelopes()[0] as Envelope, verifyEd25519)
     expect(root.ok && root.value.version).toBe(1)
     for (const name of await readdir(join(folder, 'keys'))) {
