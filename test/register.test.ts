@@ -99,6 +99,10 @@ const refusal = async (file: string, contract: string): Promise<string> => {
   expect(program.err()).toContain('hint: ')
   return /^([A-Z_]+): /m.exec(program.err())?.[1] ?? program.err()
 }
+const lineageOf = async (version: number) => {
+  const response = await fetch(`${api.url}/api/v1/models/load/versions/${version}/lineage`)
+  return (await response.json()) as { steps: unknown; checks: readonly { name: string }[] }
+}
 const championOf = async () => (await api.model('load')).champion?.version
 
 describe('a model that was made elsewhere', () => {
@@ -117,15 +121,18 @@ describe('a model that was made elsewhere', () => {
     good = await trainElsewhere(sha256, 'ridge')
     poor = await trainElsewhere(sha256, 'seasonal-naive')
 
-    const told = await register(good.artifactPath, await contractOf(good))
+    const { trigger } = await api.model('load')
+    const trainedUntil = good.trainEnd - dayMs
+    const told = await register(good.artifactPath, await contractOf(good, { trainedUntil }))
     expect(told).toMatchObject({ verdict: 'promote', version: 2, champion: { version: null } })
     expect(told.challenger.mse).toBeLessThan(told.champion.mse)
     expect(await championOf()).toBe(2)
-    const { readings } = (await api.model('load')).trigger
-    expect(readings, 'nothing was trained by it').toBe(0)
+    await until('its run is over', async () => (await api.model('load')).run === null)
+    expect((await api.model('load')).trigger, 'nothing was trained by it').toEqual(trigger)
 
-    const lineage = await fetch(`${api.url}/api/v1/models/load/versions/2/lineage`)
-    expect(JSON.stringify(await lineage.json())).toMatch(/made elsewhere by load research with by hand 1\.0/)
+    const { steps, checks } = await lineageOf(2)
+    expect(JSON.stringify(steps)).toMatch(/made elsewhere by load research with by hand 1\.0/)
+    expect(checks[0]).toMatchObject({ name: 'window-after-training', challenger: trainedUntil })
     const [round] = await api.rounds()
     expect(round).toMatchObject({
       run: told.run,
@@ -137,6 +144,8 @@ describe('a model that was made elsewhere', () => {
     const told = await register(poor.artifactPath, await contractOf(poor))
     expect(told).toMatchObject({ verdict: 'reject', version: 3, champion: { version: 2 } })
     expect(told.reasons).not.toEqual([])
+    // Its maker's word about the champion's data counts as long as that is champion.
+    expect((await lineageOf(3)).checks[0]).toMatchObject({ champion: good.trainEnd - dayMs })
     expect(await championOf()).toBe(2)
   })
 

@@ -46,8 +46,10 @@ describe('a contract file', () => {
       zone: definition.zone,
       holidays: definition.holidays,
       seasonSteps: 24,
+      missingMax: 6,
       step: [],
     })
+    expect(parsed({ features: { ...short.features, missingMax: 0 } }).features.missingMax).toBe(0)
     expect(provenance).toEqual({
       framework: 'scikit-learn 1.8',
       author: 'load research',

@@ -78,7 +78,9 @@ export const parseContractFile = (
 ): Result<ContractDraft, ContractRefusal> => {
   const file = contractFileSchema.safeParse(document)
   if (!file.success) return malformed(file.error)
-  const features = featureSpecSchema.safeParse(filledIn(file.data.features, definition))
+  const features = featureSpecSchema
+    .transform(withGaps(file.data))
+    .safeParse(filledIn(file.data.features, definition))
   if (!features.success) return malformed(features.error, 'features: ')
   if (featureCount(features.data) === 0) return refuse('MALFORMED', 'features: there is no term', where)
   const { framework, author, trainedUntil, note } = file.data
@@ -139,6 +141,12 @@ const filledIn = (features: ContractFile['features'], definition: ModelDefinitio
   step: [],
   ...features,
 })
+
+/** As many gaps as our own features allow: a model that stays silent after one lost reading helps nobody. */
+const withGaps =
+  ({ features }: ContractFile) =>
+  (spec: FeatureSpec): FeatureSpec =>
+    'missingMax' in features ? spec : { ...spec, missingMax: Math.floor(contextLengthOf(spec) / 4) }
 
 const shared = ['quantity', 'unit', 'register', 'intervalMs', 'horizon'] as const
 
