@@ -85,10 +85,10 @@ const between = (change: (passes: RecurrentPasses) => RecurrentPasses): LearnerP
 
 describe('a recurrent network', () => {
   test('learns what no line follows, for meters of every size', async () => {
-    const wishes = { epochsMax: 25, learningRate: 1e-2, units: 16, head: 32, refit: false }
+    const wishes = { epochsMax: 12, learningRate: 2e-2, head: 16, refit: false }
     const { validation } = await recurrent.train(parts, task, settings(wishes), run)
     const line = await ridge.train(parts, task, ridge.parametersSchema.parse({ refit: false }), run)
-    expect(metricsOf(validation).mse).toBeLessThan(0.4 * (metricsOf(line.validation).mse ?? 0))
+    expect(metricsOf(validation).mse).toBeLessThan(0.25 * (metricsOf(line.validation).mse ?? 0))
   })
 
   test.each([
