@@ -58,7 +58,8 @@ const examplesOf = (fold: number): TrainingExamples => {
     origins: Float64Array.of(fold),
     dropped: { tooManyMissing: 0, covariateMissing: 0, targetMissing: 0 },
   }
-  return { builder: { count: 1, horizon: 2 }, train: rows, validation: rows } as unknown as TrainingExamples
+  const many = { ...rows, rows: 3_000, features: new Float32Array(3_000), targets: new Float32Array(6_000) }
+  return { builder: { count: 1, horizon: 2 }, train: many, validation: rows } as unknown as TrainingExamples
 }
 
 const auto = (learners: readonly Learner[], trials: StudyState[] = []): AutoParts => {
@@ -122,6 +123,10 @@ describe('choosing a model', () => {
       const whole = await findModel(auto([erratic]), { ...options, discard })
       const kinds = whole.state.trials.map(({ outcome }) => outcome?.kind)
       expect(kinds).toContain('discarded')
+      const rungs = whole.state.trials.flatMap(({ outcome }) =>
+        outcome?.kind === 'failed' ? [] : (outcome?.onTheWay ?? []).filter(([resource]) => resource < 1),
+      )
+      expect(rungs.length > 0).toBe(discard === 'halving')
       const states: StudyState[] = []
       await findModel(auto([erratic], states), { ...options, discard, trials: 8 })
       const resume = JSON.parse(JSON.stringify(states.at(-1))) as StudyState

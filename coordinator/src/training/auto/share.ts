@@ -2,13 +2,14 @@
 import type { Examples } from '../examples.ts'
 import type { TrainingExamples } from '../learner.ts'
 
-/** Rows that a share leaves at the least: fewer rank models by luck. */
-const rowsMin = 60
+/** Rows below which a share says nothing of the whole: fewer rank models by luck. */
+const rowsMin = 200
 
-/** An even share of the training rows, in their order; all rows to be judged on. */
-export const shareOf = (examples: TrainingExamples, share: number): TrainingExamples => {
+/** An even share of the training rows, in their order, and all rows to be judged on; undefined where it is too small. */
+export const shareOf = (examples: TrainingExamples, share: number): TrainingExamples | undefined => {
   const { builder, train } = examples
-  const rows = Math.min(train.rows, Math.max(rowsMin, Math.round(train.rows * share)))
+  const rows = Math.round(train.rows * share)
+  if (rows < rowsMin) return undefined
   const chosen = Array.from({ length: rows }, (_, i) => Math.floor((i * train.rows) / rows))
   return { ...examples, train: rowsOf(train, builder.count, builder.horizon, chosen) }
 }

@@ -40,17 +40,19 @@ export const tryOut = async (
     seconds: auto.seconds() - startedAt,
     ...(onTheWay.length > 0 && { onTheWay }),
   })
-  const train = (fold: number, share = 1): Promise<TrainedFold> =>
+  const train = (fold: number, share?: number): Promise<TrainedFold | undefined> =>
     trainOn(auto, options, number, choice, fold, share)
   try {
     for (const share of discard === 'halving' ? rungs : []) {
-      const loss = lossOf((await train(0, share)).trained, metric)
+      const rung = await train(0, share)
+      if (rung === undefined) continue
+      const loss = lossOf(rung.trained, metric)
       if (isWorse(share, loss)) return { outcome: ended('discarded', loss) }
     }
     let sum = 0
     let errors: TrialErrors | undefined = noErrors
     for (let fold = 0; fold < folds; fold += 1) {
-      const { trained, examples } = await train(fold)
+      const { trained, examples } = (await train(fold)) as TrainedFold
       sum += lossOf(trained, metric)
       errors = errors && withFold(errors, trained, examples.validation, fold)
       const mean = sum / (fold + 1)
@@ -72,20 +74,24 @@ interface TrainedFold {
   readonly examples: TrainingExamples
 }
 
+/** Undefined where the share of the training rows is too small to say anything. */
 const trainOn = async (
   { learners, parts, prepare, onStep }: Omit<AutoParts, 'onTrial'>,
   { features, seed }: TrialOptions,
   trial: number,
   { learner: name, features: wanted, parameters }: Choice,
   fold: number,
-  share: number,
-): Promise<TrainedFold> => {
+  share?: number,
+): Promise<TrainedFold | undefined> => {
   const learner = learners.find((one) => one.name === name) as Learner
   const spec = features.specs[wanted] as FeatureSpec
   invariant(spec !== undefined, `there are features named ${wanted}`)
   const whole = prepare(spec, fold)
   const examples =
-    share === 1 ? whole : await parts.recall(whole, `share ${share}`, async () => shareOf(whole, share))
+    share === undefined
+      ? whole
+      : await parts.recall(whole, `share ${share}`, async () => shareOf(whole, share))
+  if (examples === undefined) return undefined
   // What was validated must not be learned from before the loss is known: no refit while searching.
   const trained = await learner.train(
     parts,
