@@ -125,6 +125,30 @@ describe('a backtest', () => {
     expect(report.metrics.r2).toBeGreaterThan(0.9)
   })
 
+  test('says what quantiles are worth where the task asks for them, and changes no other figure', async () => {
+    await write('long-wave.csv', waveCsv(2_400))
+    const longTask = { ...waveTask, data: 'long-wave.csv' }
+    const plain = await run(longTask)
+    expect(Object.keys(plain.metrics)).toEqual(['mse', 'mae', 'rmse', 'r2', 'skill'])
+    const { metrics, quantiles } = await run({ ...longTask, quantiles: [0.1, 0.5, 0.9] })
+    expect(metrics).toMatchObject(plain.metrics)
+    expect(quantiles).toEqual([0.1, 0.5, 0.9])
+    expect(metrics.coverage).toBeGreaterThan(0.7)
+    expect(metrics.coverage).toBeLessThan(0.9)
+    // A range that is worth something is better than the forecast taken for all its quantiles.
+    expect(metrics.pinball).toBeGreaterThan(0)
+    expect(metrics.pinball).toBeLessThan((metrics.mae as number) / 2)
+    const average = await run({
+      ...longTask,
+      quantiles: [0.05, 0.95],
+      learner: 'auto',
+      learners: ['ridge', 'trees'],
+      trials: 3,
+      parameters: { ...waveTask.parameters, trees: { rounds: 20 } },
+    })
+    expect(average.metrics.coverage).toBeGreaterThan(0.8)
+  })
+
   test('says the same twice', async () => {
     const [{ seconds: _, ...first }, { seconds: __, ...second }] = [await run(waveTask), await run(waveTask)]
     expect(first).toEqual(second)

@@ -13,6 +13,7 @@ import type { Learner, LearnerParts, TrainingRun } from '../training/learner.ts'
 import { learnerNamed, learnersNamed, tunableLearners } from '../training/learners.ts'
 import { parametersFor } from '../training/parameters-for.ts'
 import { prepareExamples } from '../training/prepare.ts'
+import { withQuantiles } from '../training/ranged.ts'
 import { asTaskSays } from './configured.ts'
 import type { Material } from './material.ts'
 import { createReporter } from './progress.ts'
@@ -33,6 +34,8 @@ export interface Chosen {
   readonly features: string
   readonly spec: FeatureSpec
   readonly graph: Graph
+  /** Probabilities of the graph's second output; none where it has no such. */
+  readonly quantiles: readonly number[]
   /** Of the metric that chose, before the model saw the validation part. */
   readonly validation: number
   readonly trials: number
@@ -122,7 +125,8 @@ const train = async (
     signal: new AbortController().signal,
   }
   const settings = parametersFor(learner, { refit: task.refit, ...parameters })
-  const trained = await learner.train(parts, examples, settings, run)
+  const point = await learner.train(parts, examples, settings, run)
+  const trained = await withQuantiles(point, task.quantiles, parts, examples, run)
   const validation = metricsOf(trained.validation)[task.metric] ?? Infinity
   say(`${learner.name} on ${features}: validation ${task.metric} ${validation.toPrecision(5)}`)
   return {
@@ -131,6 +135,7 @@ const train = async (
     features,
     spec,
     graph: trained.graph,
+    quantiles: trained.quantiles?.probabilities ?? [],
     validation,
   }
 }

@@ -16,7 +16,13 @@ export interface BacktestReport {
     readonly rmse: number | null
     readonly r2: number | null
     readonly skill: number | null
+    /** Of the quantiles, where there are any. */
+    readonly pinball?: number
+    /** Share of the actuals between the lowest and the highest quantile. */
+    readonly coverage?: number
   }
+  /** Probabilities of the quantiles, where there are any. */
+  readonly quantiles?: readonly number[]
   readonly baselines: { readonly seasonalNaive: BaselineFigures; readonly persistence: BaselineFigures }
   /** `average` where several are; they are then `parameters.members`. */
   readonly learner: string
@@ -32,7 +38,7 @@ export interface BacktestReport {
 }
 
 export const printReport = (report: BacktestReport): string => {
-  const { metrics, baselines, validation } = report
+  const { metrics, baselines, validation, quantiles = [] } = report
   const line = (title: string, text: string): string => `${title.padEnd(12)}${text}`
   return [
     line('task', report.name),
@@ -45,6 +51,12 @@ export const printReport = (report: BacktestReport): string => {
       'skill',
       `${figure(baselines.seasonalNaive.skill)} against seasonal naive, ${figure(baselines.persistence.skill)} against persistence`,
     ),
+    ...(metrics.pinball === undefined || metrics.coverage === undefined
+      ? []
+      : [
+          line('pinball', `${figure(metrics.pinball)}, mean of ${quantiles.join(', ')}`),
+          line('coverage', `${(metrics.coverage * 100).toFixed(1)} % between the lowest and the highest`),
+        ]),
     line('learner', `${report.learner} on ${report.features}`),
     line('parameters', JSON.stringify(report.parameters)),
     line(

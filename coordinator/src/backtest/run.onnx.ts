@@ -17,6 +17,7 @@ import { choose, type Chosen } from './choose.ts'
 import { featureSpecsOf } from './features.ts'
 import { toMaterial, type Material } from './material.ts'
 import type { PlottedStep } from './plot.ts'
+import { createRangeJudge, type RangeFigures } from './range-figures.ts'
 import type { BacktestReport } from './report.ts'
 import { readTable } from './table.csv.ts'
 import type { BacktestTask } from './task.ts'
@@ -59,12 +60,14 @@ export const runBacktest = async (
       seasonalNaive: against(evaluation.baseline),
       persistence: against(evaluation.persistence),
     }
+    const range = await rangeOf(task, material, chosen, path)
     const steps = plotSteps > 0 ? await forecastSteps(task, material, chosen, path, plotSteps) : []
     return {
       steps,
       report: {
         name: task.name,
-        metrics: { mse, mae, rmse, r2, skill: baselines.seasonalNaive.skill },
+        metrics: { mse, mae, rmse, r2, skill: baselines.seasonalNaive.skill, ...range },
+        ...(range && { quantiles: chosen.quantiles }),
         baselines,
         learner: chosen.learner,
         parameters: chosen.parameters,
@@ -78,6 +81,33 @@ export const runBacktest = async (
     }
   } finally {
     await rm(folder, { recursive: true })
+  }
+}
+
+/** Rows per run: keeps the memory of a long test part flat. */
+const batchRows = 1_024
+
+/** On the same rows as the other figures; undefined where the model has no quantiles. */
+const rangeOf = async (
+  { stride, horizon }: BacktestTask,
+  { content, test }: Material,
+  { spec, quantiles }: Chosen,
+  path: string,
+): Promise<RangeFigures | undefined> => {
+  if (quantiles.length === 0) return undefined
+  const builder = createFeatureBuilder(spec)
+  const places = placesOf(content, builder, test, stride)
+  const judge = createRangeJudge(quantiles, horizon)
+  const session = await openForecastSession(path)
+  try {
+    for (let first = 0; first < places.length; first += batchRows) {
+      const examples = buildExamples(content, builder, places.slice(first, first + batchRows), 'any')
+      if (examples.rows > 0)
+        judge.add(await session.quantiles(examples.features, examples.rows), examples.targets)
+    }
+    return judge.figures()
+  } finally {
+    await session.close()
   }
 }
 

@@ -2,6 +2,7 @@
  * A backtest as a file says it: which columns of which table, which part of it trains, chooses and judges, and who
  * learns. Everything that changes a figure is in here, so that a figure can be made again.
  */
+import { quantilesSchema } from '@imlma/protocol/manifest'
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 import { z } from 'zod'
 
@@ -115,6 +116,8 @@ const fieldsSchema = z.strictObject({
   learners: z.array(z.string()).min(1).max(16).optional(),
   /** By learner; what is set here is not searched. */
   parameters: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
+  /** Probabilities of a range beside the forecast; the report then has its pinball loss and its coverage. */
+  quantiles: quantilesSchema.default([]),
   /** Whether the chosen model is fitted once more on training and validation part together. */
   refit: z.boolean().default(true),
   /** Whether a study's best models may be averaged where the validation part says so. */
