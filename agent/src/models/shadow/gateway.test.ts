@@ -169,6 +169,8 @@ describe('what was signed for shadow only', () => {
     const gateway = await bootRunning()
     const order = sealCommand(keys.technician, { operation: 'rollback', target: 2, counter: 1 })
     expect(await story.command(gateway, order)).toMatchObject({ state: 'refused', code: 'SHADOW_ONLY' })
+    // Refused before anything was tried.
+    expect(gateway.state()?.outcome).toMatchObject({ version: 1, state: 'committed' })
     await expectChampion(gateway)
   })
 
@@ -177,6 +179,7 @@ describe('what was signed for shadow only', () => {
     await rm(join(story.folder(), 'state.json'))
     const gateway = await boot()
     await expectChampion(gateway)
+    expect(gateway.state()).toMatchObject({ releaseMax: 1, quarantined: [], previous: null })
   })
 
   test('serves once it was released without that word, and is not fetched again', async () => {
@@ -209,6 +212,27 @@ describe('a shadow and what serves', () => {
     await expectChampion(gateway, 1)
   })
 
+  test('a version that may serve and never did stays on disk for a while, too', async () => {
+    const gateway = await bootRunning(version(2))
+    await gateway.models.desired(desired(3, 1))
+    await gateway.comesTo(undefined)
+    expect(await gateway.runs()).toBeUndefined()
+    const order = sealCommand(keys.technician, { operation: 'rollback', target: 2, counter: 1 })
+    expect(await story.command(gateway, order)).toMatchObject({ state: 'succeeded' })
+    await expectChampion(gateway, 2)
+  })
+
+  test('a version whose manifest was lost, and came back for shadow only, serves when it is assigned', async () => {
+    const gateway = await boot()
+    await gateway.assign(1, 1)
+    await gateway.assign(2, 2)
+    await rm(story.fileOf(1, '.manifest.json'))
+    await gateway.models.desired(assignment(3, version(2), shadowOnly(1)))
+    await gateway.comesTo('running')
+    await gateway.assign(4, 1)
+    await expectChampion(gateway, 1)
+  })
+
   test('a technician who rolls back to it ends its shadow', async () => {
     const gateway = await bootRunning(version(2))
     const order = sealCommand(keys.technician, { operation: 'rollback', target: 2, counter: 1 })
@@ -234,7 +258,7 @@ describe('a shadow and what serves', () => {
 })
 
 describe('a shadow is refused, and the champion untouched,', () => {
-  const refused = async (challenger: Released, reason: string): Promise<Gateway> => {
+  const expectRefusal = async (challenger: Released, reason: string): Promise<Gateway> => {
     const gateway = await boot()
     await gateway.assign(1, 1)
     await gateway.models.desired(assignment(2, version(1), challenger))
@@ -251,7 +275,7 @@ describe('a shadow is refused, and the champion untouched,', () => {
       version(2).sha256,
       version(2).bytes.map((byte, at) => (at === 100 ? byte ^ 1 : byte)),
     )
-    const gateway = await refused(shadowOnly(2), 'BAD_DIGEST')
+    const gateway = await expectRefusal(shadowOnly(2), 'BAD_DIGEST')
     const fetches = story.centre.fetches.length
     await gateway.models.desired(assignment(3, version(1), shadowOnly(2)))
     expect(story.centre.fetches.length).toBe(fetches)
@@ -260,21 +284,21 @@ describe('a shadow is refused, and the champion untouched,', () => {
   })
 
   test('when the director signed its manifest', async () => {
-    await refused(shadowOnly(2, {}, keys.director), 'BAD_SIGNATURE')
+    await expectRefusal(shadowOnly(2, {}, keys.director), 'BAD_SIGNATURE')
   })
 
   test('when it is slower than it was signed to be', async () => {
     const { reference } = shadowOnly(2).manifest
-    await refused(shadowOnly(2, { reference: { ...reference, latencyMsBudget: 1e-6 } }), 'LATENCY')
+    await expectRefusal(shadowOnly(2, { reference: { ...reference, latencyMsBudget: 1e-6 } }), 'LATENCY')
   })
 
   test('when it does not answer as it was signed', async () => {
-    await refused(shadowOnly(2, { golden: version(3).manifest.golden }), 'GOLDEN_MISMATCH')
+    await expectRefusal(shadowOnly(2, { golden: version(3).manifest.golden }), 'GOLDEN_MISMATCH')
   })
 
   test('while nobody hands it out; the next connect tries again', async () => {
     story.centre.artifacts.delete(version(2).sha256)
-    const gateway = await refused(shadowOnly(2), 'FETCH_FAILED')
+    const gateway = await expectRefusal(shadowOnly(2), 'FETCH_FAILED')
     story.centre.artifacts.set(version(2).sha256, version(2).bytes)
     gateway.models.connected()
     await gateway.comesTo('running')
@@ -302,6 +326,7 @@ describe('an agent that ends while a challenger runs in shadow', () => {
     for (let restart = 1; restart <= 4; restart += 1) {
       const gateway = await boot()
       await gateway.comesTo('running')
+      expect(gateway.alarms).toEqual([])
       await gateway.off()
     }
   })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { DeploymentReason, InstalledVersion } from '@imlma/protocol/wire'
+import { digestsLoaded, digestsNeeded, emptyAgentState } from '../agent-state.ts'
 import { emptyDeployment } from '../deployment-state.ts'
 import { resumeShadow, stepShadow } from './shadow.ts'
 import {
@@ -268,6 +269,16 @@ describe('a shadow', () => {
     const last = resumeShadow(shadow, alone)
     expect(last.shadow).toMatchObject({ state: 'refused', reason: 'CRASHED' })
     expect(last.effects).toContainEqual({ kind: 'quarantine', sha256: candidate(2).sha256 })
+  })
+
+  test('stays loaded and on disk beside what the deployment needs', () => {
+    const state = { ...emptyAgentState, shadows: { load: running } }
+    const { sha256 } = candidate(2)
+    expect(digestsLoaded(state, 'load')).toEqual([sha256])
+    expect(digestsLoaded(state, 'heat')).toEqual([])
+    expect(
+      digestsNeeded({ ...state, models: { load: { ...emptyDeployment, champion: candidate(1) } } }),
+    ).toEqual([candidate(1).sha256, sha256])
   })
 
   test('that ran long enough since is cleared of its crashes', () => {
