@@ -275,6 +275,45 @@ describe('monitor', () => {
     values: Float32Array.from({ length: 8 }, (_, i) => origin / hour + (i % 2) + 2),
   })
 
+  test('tells a challenger in shadow apart, compares it, and warns of nothing that it does', () => {
+    const { monitor } = create()
+    const challenger = { ...identity, version: 4, sha256: 'c'.repeat(64) }
+    const run = { rows: 4, durationMs: 1_000_000, outcome: 'answered' } as const
+    for (let window = 1; window <= 4; window += 1) {
+      monitor.onRun({ ...identity, ...run, durationMs: 1 })
+      for (let i = 0; i < 50; i += 1) monitor.onShadowRun({ ...challenger, ...run })
+      monitor.onShadowBatch({ ...batch(100 * hour), ...challenger })
+      expect(monitor.takeReport().alarms).toEqual([])
+    }
+    monitor.onPaired({
+      model: 'load',
+      champion: 3,
+      challenger,
+      intervalMs: hour,
+      origin: 100 * hour,
+      meters: ['a'],
+      steps: [1],
+      championValues: Float32Array.of(101),
+      challengerValues: Float32Array.of(98),
+    })
+    monitor.onClosed({ model: 'load', register: contract.register, intervalMs: hour, end: 101 * hour })
+    const { report } = monitor.takeReport()
+    expect(parseCborMessage(reportSchema, encodeCbor(report), 1_000_000).ok).toBe(true)
+    // The champion is always said, also in a window in which nothing happened to it.
+    expect(report.versions.map(({ version, shadow }) => [version, shadow])).toEqual([
+      [3, undefined],
+      [4, true],
+    ])
+    expect(report.comparisons).toMatchObject([
+      {
+        champion: 3,
+        challenger: 4,
+        days: [{ day: 4 * day, count: 1, champion: { squared: 1 }, challenger: { squared: 4 } }],
+      },
+    ])
+    expect(monitor.takeReport().report.comparisons).toBeUndefined()
+  })
+
   test('reports a window that travels, and begins the next one empty', () => {
     const { clock, monitor } = create()
     monitor.onRun({ ...identity, rows: 4, durationMs: 2, outcome: 'answered' })
