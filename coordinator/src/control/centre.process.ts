@@ -148,7 +148,7 @@ export const startCentre = async (
   const endShadows = await followShadows({ registry, rollout, onFailure }, definitions)
 
   const trainer = ({ training }: ModelDefinition) => createTrainer(training)
-  const registrations = createRegistrations(states)
+  const registrations = createRegistrations(states, registry)
   const examiner = ({ training }: ModelDefinition) => createExaminer(training)
   const newRunId = () => `run-${randomUUID().slice(0, 8)}`
   const definitionOf = (model: string) => definitions.find(({ name }) => name === model)

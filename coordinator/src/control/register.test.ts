@@ -52,7 +52,9 @@ describe('a registration', () => {
     folder = await mkdtemp(join(tmpdir(), 'imlma-register-'))
     uploads = await createUploads({ folder: join(folder, 'uploads') })
     artifacts = await createArtifactStore(join(folder, 'artifacts'))
-    registrations = createRegistrations(createStateStore(openDatabase(':memory:')))
+    registrations = createRegistrations(createStateStore(openDatabase(':memory:')), {
+      runEvents: async () => progress.events,
+    })
     progress = { run: null, events: [] }
     runs = 0
     await uploads.receive(artifact, sent())

@@ -1,8 +1,13 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sha256 } from '@imlma/protocol/node'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { createApp } from '../api/routes.http.ts'
+import { startServer, type HttpServer } from '../api/server.http.ts'
+import { createControlFixture } from '../api/testing/control-fixture.ts'
 import { createUploads, type Uploads } from './uploads.fs.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -88,5 +93,52 @@ describe('uploads', () => {
 
   test('have no path outside of their folder', async () => {
     expect(await uploads.path('../uploads')).toBeUndefined()
+  })
+})
+
+describe('uploads over a real connection', () => {
+  let folder: string
+  let server: HttpServer
+  const bytesMax = 3_000_000
+  beforeEach(async () => {
+    folder = join(await mkdtemp(join(tmpdir(), 'imlma-uploads-')), 'uploads')
+    const uploads = await createUploads({ folder, bytesMax, receivingMax: 1 })
+    const control = { ...createControlFixture({ now: 0 }), upload: uploads.receive }
+    const assets = { importMapHash: '', find: async () => undefined }
+    const app = createApp({ control, assets }, { version: '0.1.0', loopbackOnly: true })
+    server = await startServer(app, { host: '127.0.0.1', port: 0 })
+  })
+  afterEach(async () => {
+    await server.close()
+    await rm(join(folder, '..'), { recursive: true })
+  })
+  const put = (content: Uint8Array<ArrayBuffer>) =>
+    fetch(`${server.url}/api/v1/uploads/${sha256(content)}`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/octet-stream' },
+      body: content,
+    })
+
+  test('arrive whole, or are refused by their size', async () => {
+    const response = await put(new Uint8Array(bytesMax).fill(7))
+    expect([response.status, await response.json()]).toEqual([
+      201,
+      expect.objectContaining({ bytes: bytesMax }),
+    ])
+    expect((await put(new Uint8Array(bytesMax + 1))).status).toBe(413)
+    expect(await readdir(folder)).toHaveLength(1)
+  })
+
+  test('leave nothing behind when the sender goes away, and hold up nobody', async () => {
+    const socket = connect(server.port, '127.0.0.1')
+    await once(socket, 'connect')
+    socket.write(
+      `PUT /api/v1/uploads/${sha256('all of it')} HTTP/1.1\r\nhost: 127.0.0.1:${server.port}\r\n` +
+        'content-type: application/octet-stream\r\ncontent-length: 9\r\n\r\nhalf',
+    )
+    await vi.waitFor(async () => expect(await readdir(folder)).toHaveLength(1))
+    socket.destroy()
+    await vi.waitFor(async () => expect(await readdir(folder)).toEqual([]))
+    await vi.waitFor(async () => expect((await put(bytes('all of it'))).status).toBe(201))
   })
 })

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { Trigger } from '../../registry/events.ts'
+import type { ChainedEvent, Trigger } from '../../registry/events.ts'
 import { openDatabase } from '../../storage/database.sqlite.ts'
 import { createStateStore } from '../../storage/states.kysely.ts'
 import type { StateStore } from '../../storage/states.ts'
@@ -17,11 +17,13 @@ const registrationOf = (number: number, more: Partial<Registration> = {}): Regis
 
 describe('registrations', () => {
   let states: StateStore
+  let events: ChainedEvent[]
   beforeEach(() => {
+    events = []
     states = createStateStore(openDatabase(':memory:'))
   })
   /** Another process on the same state. */
-  const open = () => createRegistrations(states)
+  const open = () => createRegistrations(states, { runEvents: async () => events })
   const runs = async (model = 'load') => (await open().waiting(model)).map(({ run }) => run)
 
   test('wait in the order in which they came, and are there after a restart', async () => {
@@ -76,6 +78,17 @@ describe('registrations', () => {
     expect(await runs()).toEqual(['run-2'])
     await open().started('load', { kind: 'manual', at: 2_000, evidence: { reason: 'a person' } })
     expect(await runs()).toEqual(['run-2'])
+  })
+
+  test('have one turn, also where they could not be taken out of the queue when it came', async () => {
+    const registrations = open()
+    await registrations.add('load', registrationOf(1))
+    const trigger = (await registrations.next('load', 1_500)) as Trigger
+    const event = { kind: 'retraining-triggered' as const, model: 'load', run: 'run-1', trigger }
+    events = [{ seq: 1, at: 0, event, previousHash: '', hash: '' }]
+    expect(await open().next('load', 2_000)).toBeUndefined()
+    await registrations.add('load', registrationOf(2))
+    expect(await open().next('load', 2_000)).toMatchObject({ evidence: { run: 'run-2' } })
   })
 
   test('are nothing that other triggers speak of', () => {

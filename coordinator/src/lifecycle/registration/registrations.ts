@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 import { epochMsSchema, sha256Schema } from '@imlma/protocol/wire'
 import type { Trigger } from '../../registry/events.ts'
+import type { Registry } from '../../registry/registry.ts'
 import type { StateStore } from '../../storage/states.ts'
 
 const registrationSchema = z.object({
@@ -40,7 +41,10 @@ const room = 'registrations'
 /** Each costs a run of minutes at the most; more than these is somebody's loop. */
 const waitingMax = 8
 
-export const createRegistrations = (states: StateStore): Registrations => {
+export const createRegistrations = (
+  states: StateStore,
+  registry: Pick<Registry, 'runEvents'>,
+): Registrations => {
   const load = async (model: string): Promise<readonly Registration[]> =>
     (await states.load(room, model, z.array(registrationSchema))) ?? []
 
@@ -73,7 +77,12 @@ export const createRegistrations = (states: StateStore): Registrations => {
         return accept(registration)
       }),
     next: async (model, now) => {
-      const [first] = await load(model)
+      const queue = await load(model)
+      if (queue.length === 0) return undefined
+      // One whose run has begun and that could not be taken out then (a full disk) has had its turn.
+      const [opened] = await registry.runEvents(model)
+      const begun = opened !== undefined && 'run' in opened.event ? opened.event.run : undefined
+      const first = queue.find(({ run }) => run !== begun)
       return first === undefined ? undefined : toTrigger(first, now)
     },
     started: (model, trigger) =>
