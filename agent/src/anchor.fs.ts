@@ -5,7 +5,7 @@
 
 import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { verifyEd25519, writeDurably } from '@imlma/protocol/node'
+import { verifySignature, writeDurably } from '@imlma/protocol/node'
 import { Failure } from '@imlma/protocol/result'
 import { openFirstRoot, parseEnvelope, type Envelope } from '@imlma/protocol/trust'
 
@@ -40,7 +40,7 @@ const readIfThere = async (path: string): Promise<Uint8Array | undefined> => {
 
 const toEnvelope = (bytes: Uint8Array, path: string): Envelope => {
   const envelope = parseEnvelope(bytes)
-  const root = envelope.ok ? openFirstRoot(envelope.value, verifyEd25519) : envelope
+  const root = envelope.ok ? openFirstRoot(envelope.value, verifySignature) : envelope
   if (envelope.ok && root.ok) return envelope.value
   const why = root.ok ? '' : root.refusal.message
   throw new Failure('BAD_ROOT', `${path} is no trust root: ${why}`, {

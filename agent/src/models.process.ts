@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Manifest } from '@imlma/protocol/manifest'
-import { crc32, verifyEd25519 } from '@imlma/protocol/node'
+import { crc32, verifySignature } from '@imlma/protocol/node'
 import { accept } from '@imlma/protocol/result'
 import type { Envelope } from '@imlma/protocol/trust'
 import type { Alarms } from './alarms.ts'
@@ -62,7 +62,7 @@ export const openModels = async (folder: string, link: Link): Promise<ModelRooms
           file,
           roots,
           anchor,
-          verify: verifyEd25519,
+          verify: verifySignature,
           serving,
           shadowServing: { start: shadows.activate, stop: shadows.deactivate, onRun: shadows.onRun },
           transfer: createTransfer({ link, crc32, requestId: randomUUID, wait, random: Math.random }),

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { Aedes } from 'aedes'
 import { connectAsync } from 'mqtt'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { verifyEd25519 } from '@imlma/protocol/node'
+import { verifySignature } from '@imlma/protocol/node'
 import { envelopeSchema, openEnvelope, type TrustRoot } from '@imlma/protocol/trust'
 import {
   commandPayloadType,
@@ -267,7 +267,7 @@ describe('a technician', () => {
         schema: commandSchema,
         root,
         role: 'technician',
-        verify: verifyEd25519,
+        verify: verifySignature,
       })
       orders.push({ topic, retain, command: opened.ok ? opened.value : opened.refusal })
       for (const [index, state] of states.entries()) {

@@ -1,4 +1,4 @@
-import { generateKeyPair, createSigner, toKeyId, verifyEd25519 } from '@imlma/protocol/node'
+import { generateKeyPair, createSigner, toKeyId, verifySignature } from '@imlma/protocol/node'
 import {
   desiredPayloadType,
   desiredSchema,
@@ -134,7 +134,7 @@ describe('a rollout', () => {
               schema: desiredSchema,
               root,
               role: 'director',
-              verify: verifyEd25519,
+              verify: verifySignature,
             })
             if (!desired.ok) throw new Error(desired.refusal.message)
             sent.push({ agent, desired: desired.value })

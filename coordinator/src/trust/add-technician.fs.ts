@@ -1,6 +1,6 @@
 /** Lets one more technician command the gateways: the next trust root, signed with the site's root key. */
 
-import { verifyEd25519 } from '@imlma/protocol/node'
+import { verifySignature } from '@imlma/protocol/node'
 import { accept, type Result } from '@imlma/protocol/result'
 import type { Envelope, TrustRefusal } from '@imlma/protocol/trust'
 import { keyPathOf, rootsFolderOf } from './establish.fs.ts'
@@ -31,7 +31,7 @@ export const addTechnician = async (
   const signer = toSigner(await readKeyFile(rootKeyPath))
   const { keyid, public: key, name } = technician
   const next = withKey(current, 'technician', { keyid, public: key, name })
-  const envelope = sealNextRoot(current, next, [signer], verifyEd25519)
+  const envelope = sealNextRoot(current, next, [signer], verifySignature)
   if (!envelope.ok) return envelope
   const added = await chain.accept(envelope.value)
   return added.ok ? accept({ version: added.value.version, envelope: envelope.value }) : added

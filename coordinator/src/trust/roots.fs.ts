@@ -5,7 +5,7 @@
 
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { verifyEd25519 } from '@imlma/protocol/node'
+import { verifySignature } from '@imlma/protocol/node'
 import { accept, Failure, type Result } from '@imlma/protocol/result'
 import {
   canonicalJson,
@@ -48,8 +48,8 @@ export const openRootChain = async (folder: string): Promise<RootChain> => {
       if (!envelope.ok) throw broken(pathOf(version), envelope.refusal.message)
       const root =
         current === undefined
-          ? openFirstRoot(envelope.value, verifyEd25519)
-          : openNextRoot(current, envelope.value, verifyEd25519)
+          ? openFirstRoot(envelope.value, verifySignature)
+          : openNextRoot(current, envelope.value, verifySignature)
       if (!root.ok) throw broken(pathOf(version), `${root.refusal.code}: ${root.refusal.message}`)
       if (root.value.version !== version) throw broken(pathOf(version), `is version ${root.value.version}`)
       believe(root.value, envelope.value)
@@ -71,7 +71,7 @@ export const openRootChain = async (folder: string): Promise<RootChain> => {
     const text = canonicalJson(envelope)
     const index = envelopes.findIndex((known) => canonicalJson(known) === text)
     if (index >= 0) return accept(inForce())
-    const next = openNextRoot(inForce(), envelope, verifyEd25519)
+    const next = openNextRoot(inForce(), envelope, verifySignature)
     if (!next.ok) return next
     const written = await writeOnce(pathOf(next.value.version), `${JSON.stringify(envelope)}\n`, 0o644)
     // Somebody else was first with this version: look again at what is there now.

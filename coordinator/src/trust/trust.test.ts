@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import nacl from 'tweetnacl'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { toKeyId, verifyEd25519 } from '@imlma/protocol/node'
+import { toKeyId, verifySignature } from '@imlma/protocol/node'
 import {
   fromBase64,
   openEnvelope,
@@ -90,7 +90,7 @@ describe('the trust of a site', () => {
     expect(first.release.keyid).not.toBe(first.director.keyid)
     expect(first.agent?.keyid).toBe(again.agent?.keyid)
     expect(first.chain.current().roles.agent.keyids).toEqual([first.agent?.keyid])
-    const root = openFirstRoot(first.chain.envelopes()[0] as Envelope, verifyEd25519)
+    const root = openFirstRoot(first.chain.envelopes()[0] as Envelope, verifySignature)
     expect(root.ok && root.value.version).toBe(1)
     for (const name of await readdir(join(folder, 'keys'))) {
       expect((await stat(join(folder, 'keys', name))).mode & 0o777).toBe(0o600)
@@ -155,7 +155,7 @@ describe('the next root', () => {
     const { chain } = await establishTrust(folder, { now })
     const root = toSigner(await readKeyFile(keyPathOf(folder, 'root')))
     const next = withKey(chain.current(), 'technician', newKey('technician', 'Ada'))
-    const envelope = sealNextRoot(chain.current(), next, [root], verifyEd25519)
+    const envelope = sealNextRoot(chain.current(), next, [root], verifySignature)
     if (!envelope.ok) throw new Error(envelope.refusal.message)
     expect(await chain.accept(envelope.value)).toMatchObject({ ok: true, value: { version: 2 } })
     expect(await chain.accept(envelope.value)).toMatchObject({ ok: true, value: { version: 2 } })
@@ -168,10 +168,10 @@ describe('the next root', () => {
     const eve = newKey('root', 'Eve')
     const next = withKey(chain.current(), 'technician', newKey('technician', 'Ada'))
     const refusals = [
-      sealNextRoot(chain.current(), { ...next, version: 3 }, [root], verifyEd25519),
-      sealNextRoot(chain.current(), { ...next, version: 1 }, [root], verifyEd25519),
-      sealNextRoot(chain.current(), next, [director], verifyEd25519),
-      sealNextRoot(chain.current(), next, [toSigner(eve)], verifyEd25519),
+      sealNextRoot(chain.current(), { ...next, version: 3 }, [root], verifySignature),
+      sealNextRoot(chain.current(), { ...next, version: 1 }, [root], verifySignature),
+      sealNextRoot(chain.current(), next, [director], verifySignature),
+      sealNextRoot(chain.current(), next, [toSigner(eve)], verifySignature),
       // The new root must also be signed by its own root keys.
       sealNextRoot(
         chain.current(),
@@ -181,14 +181,14 @@ describe('the next root', () => {
           roles: { ...next.roles, root: { keyids: [eve.keyid], threshold: 1 } },
         },
         [root],
-        verifyEd25519,
+        verifySignature,
       ),
       // Two root keys are asked for and one signs.
       sealNextRoot(
         chain.current(),
         { ...next, roles: { ...next.roles, root: { ...next.roles.root, threshold: 2 } } },
         [root],
-        verifyEd25519,
+        verifySignature,
       ),
     ].map((result) => (result.ok ? 'accepted' : result.refusal.code))
     expect(refusals).toEqual([
@@ -207,7 +207,7 @@ describe('the next root', () => {
     const root = toSigner(await readKeyFile(keyPathOf(folder, 'root')))
     const envelopes = ['Ada', 'Bob'].map((name) => {
       const next = withKey(chain.current(), 'technician', newKey('technician', name))
-      const sealed = sealNextRoot(chain.current(), next, [root], verifyEd25519)
+      const sealed = sealNextRoot(chain.current(), next, [root], verifySignature)
       if (!sealed.ok) throw new Error(sealed.refusal.message)
       return sealed.value
     })
@@ -251,7 +251,7 @@ describe("a technician's command", () => {
       schema: commandSchema,
       root,
       role: 'technician',
-      verify: verifyEd25519,
+      verify: verifySignature,
     })
 
   test('verifies against the root that knows the key, and not against the one before', async () => {
@@ -322,7 +322,7 @@ test('a root chain verifies outside of this package as agents do it', async () =
   await addTechnician(folder, newKey('technician', 'Ada'))
   await chain.refresh()
   const [first, second] = chain.envelopes() as [Envelope, Envelope]
-  const one = openFirstRoot(first, verifyEd25519)
-  const two = one.ok && openNextRoot(one.value, second, verifyEd25519)
+  const one = openFirstRoot(first, verifySignature)
+  const two = one.ok && openNextRoot(one.value, second, verifySignature)
   expect(two && two.ok && two.value.version).toBe(2)
 })

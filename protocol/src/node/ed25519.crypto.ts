@@ -14,7 +14,6 @@ import {
 } from 'node:crypto'
 import { invariant } from '../result.ts'
 import type { Signer } from '../trust/envelope.ts'
-import type { VerifySignature } from '../trust/verify.ts'
 
 const publicPrefix = Buffer.from('302a300506032b6570032100', 'hex')
 const privatePrefix = Buffer.from('302e020100300506032b657004220420', 'hex')
@@ -48,7 +47,8 @@ export const createSigner = (secretKey: Uint8Array): Signer => {
   return { keyid: toKeyId(raw), sign: (bytes) => signBytes(null, bytes, key) }
 }
 
-export const verifyEd25519: VerifySignature = (publicKey, bytes, signature) => {
+/** Ed25519 alone; documents under a trust root are verified by `verifySignature`. */
+export const verifyEd25519 = (publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array): boolean => {
   const key = toPublicKey(publicKey)
   return key !== undefined && signature.byteLength === 64 && verifyBytes(null, bytes, key, signature)
 }

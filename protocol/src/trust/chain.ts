@@ -6,7 +6,8 @@
 import { accept, refuse, type Result } from '../result.ts'
 import type { Envelope } from './envelope.ts'
 import { rootPayloadType, rootSchema, type TrustRoot } from './root.ts'
-import { openEnvelope, type TrustRefusal, type VerifySignature } from './verify.ts'
+import type { VerifySignature } from './signatures.ts'
+import { openEnvelope, type TrustRefusal } from './verify.ts'
 
 /** The first root of a chain: it must carry a threshold of its own keys; whoever hands it over is trusted. */
 export const openFirstRoot = (

@@ -6,13 +6,14 @@
 import { z } from 'zod'
 import { limits } from '../limits.ts'
 import { accept, refuse, type Result } from '../result.ts'
+import { base64Schema, fromBase64, toBase64 } from './base64.ts'
 
 export const envelopeSchema = z.object({
   payloadType: z.string().min(1).max(128),
   /** Base64 of the payload's bytes. */
-  payload: z.base64().max(limits.envelopeBytesMax),
+  payload: base64Schema(limits.envelopeBytesMax),
   signatures: z
-    .array(z.object({ keyid: z.string().max(128), sig: z.base64().max(8_192) }))
+    .array(z.object({ keyid: z.string().max(128), sig: base64Schema(8_192) }))
     .min(1)
     .max(limits.signaturesMax),
 })
@@ -31,24 +32,12 @@ export const preAuthenticationEncoding = (
   return bytes
 }
 
-export const toBase64 = (bytes: Uint8Array): string => {
-  let binary = ''
-  for (const byte of bytes) binary += String.fromCharCode(byte)
-  return btoa(binary)
-}
-
-export const fromBase64 = (text: string): Uint8Array<ArrayBuffer> => {
-  const binary = atob(text)
-  const bytes = new Uint8Array(binary.length)
-  // Thirty times faster than `Uint8Array.from` over the characters, and an assignment is opened several times.
-  for (let offset = 0; offset < binary.length; offset += 1) bytes[offset] = binary.charCodeAt(offset)
-  return bytes
-}
-
 /** One key that signs; `sign` returns the raw signature over `bytes`. */
 export interface Signer {
   readonly keyid: string
   readonly sign: (bytes: Uint8Array) => Uint8Array
+  /** The holder's key of another scheme: whatever is sealed carries its signature as well. */
+  readonly companion?: Signer
 }
 
 /** The document's JSON bytes in an envelope signed by every signer. */
@@ -61,14 +50,12 @@ export const sealEnvelope = (
   return { payloadType, payload: toBase64(payload), signatures: signaturesOf(payloadType, payload, signers) }
 }
 
-/** The same envelope with further signatures beside those it has. */
-export const cosignEnvelope = (envelope: Envelope, signers: readonly Signer[]): Envelope => ({
-  ...envelope,
-  signatures: [
-    ...envelope.signatures,
-    ...signaturesOf(envelope.payloadType, fromBase64(envelope.payload), signers),
-  ],
-})
+/** The same envelope with further signatures beside those it has; a key that signs again replaces its own. */
+export const cosignEnvelope = (envelope: Envelope, signers: readonly Signer[]): Envelope => {
+  const added = signaturesOf(envelope.payloadType, fromBase64(envelope.payload), signers)
+  const kept = envelope.signatures.filter(({ keyid }) => !added.some((each) => each.keyid === keyid))
+  return { ...envelope, signatures: [...kept, ...added] }
+}
 
 const signaturesOf = (
   payloadType: string,
@@ -76,7 +63,9 @@ const signaturesOf = (
   signers: readonly Signer[],
 ): Envelope['signatures'] => {
   const bytes = preAuthenticationEncoding(payloadType, payload)
-  return signers.map(({ keyid, sign }) => ({ keyid, sig: toBase64(sign(bytes)) }))
+  return signers
+    .flatMap((signer) => (signer.companion === undefined ? [signer] : [signer, signer.companion]))
+    .map(({ keyid, sign }) => ({ keyid, sig: toBase64(sign(bytes)) }))
 }
 
 /** An envelope out of bytes: size, syntax, schema. Nothing in it is trusted yet. */

@@ -5,8 +5,10 @@
 
 import type { z } from 'zod'
 import { accept, refuse, type Result } from '../result.ts'
-import { fromBase64, preAuthenticationEncoding, type Envelope } from './envelope.ts'
+import { fromBase64 } from './base64.ts'
+import type { Envelope } from './envelope.ts'
 import type { Role, TrustRoot } from './root.ts'
+import { readSignatures, type VerifySignature } from './signatures.ts'
 
 export type TrustRefusal =
   | 'BAD_SIGNATURE'
@@ -19,9 +21,6 @@ export type TrustRefusal =
   | 'MALFORMED'
   | 'TOO_LARGE'
 
-/** True when `signature` over `bytes` is by `publicKey` (raw, 32 bytes); must refuse malleated signatures. */
-export type VerifySignature = (publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array) => boolean
-
 interface Unverified<Document> {
   readonly payloadType: string
   readonly schema: z.ZodType<Document>
@@ -33,7 +32,7 @@ interface Verified<Document> extends Unverified<Document> {
   readonly verify: VerifySignature
 }
 
-/** The document inside, once a threshold of the role's keys in `root` has signed it. Each key counts once. */
+/** The document inside, once a threshold of the role's keys in `root` has signed it. Each person counts once. */
 export const openEnvelope = <Document>(
   envelope: Envelope,
   terms: Unverified<Document> | Verified<Document>,
@@ -43,41 +42,26 @@ export const openEnvelope = <Document>(
   }
   const payload = fromBase64(envelope.payload)
   if ('verify' in terms) {
-    const authority = authorise(envelope, payload, terms)
+    const authority = authorise(envelope, terms)
     if (!authority.ok) return authority
   }
   return parsePayload(payload, terms.schema)
 }
 
-/** Accepts when enough different keys of the role verify; otherwise the most telling refusal. */
+/** Accepts when enough different people of the role have signed; otherwise the most telling refusal. */
 const authorise = (
   envelope: Envelope,
-  payload: Uint8Array,
   { root, role, verify }: Pick<Verified<unknown>, 'root' | 'role' | 'verify'>,
 ): Result<void, TrustRefusal> => {
-  const { keyids, threshold } = root.roles[role]
-  const bytes = preAuthenticationEncoding(envelope.payloadType, payload)
-  const signedBy = new Set<string>()
-  let foreign = 0
-  let unknown = 0
-  for (const { keyid, sig } of envelope.signatures) {
-    const key = Object.hasOwn(root.keys, keyid) ? root.keys[keyid] : undefined
-    if (key === undefined) {
-      unknown += 1
-    } else if (!verify(fromBase64(key.public), bytes, fromBase64(sig))) {
-      continue
-    } else if (keyids.includes(keyid)) {
-      signedBy.add(keyid)
-    } else {
-      foreign += 1
-    }
-  }
-  if (signedBy.size >= threshold) return accept(undefined)
+  const { threshold } = root.roles[role]
+  const { persons, halves, foreign, unknown } = readSignatures(envelope, { root, role, verify })
+  if (persons.length >= threshold) return accept(undefined)
   if (foreign > 0) return refuse('NOT_AUTHORISED', `signed by a key that does not hold the role ${role}`)
   if (unknown === envelope.signatures.length) {
     return refuse('UNKNOWN_KEY', `no signature is by a key of trust root version ${root.version}`)
   }
-  return refuse('BAD_SIGNATURE', `${signedBy.size} of ${threshold} signatures of role ${role} verify`)
+  const half = halves === 0 ? '' : `; ${halves} lack the signature of a scheme that the root asks for`
+  return refuse('BAD_SIGNATURE', `${persons.length} of ${threshold} signatures of role ${role} verify${half}`)
 }
 
 const parsePayload = <Document>(

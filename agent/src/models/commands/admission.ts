@@ -4,17 +4,19 @@
  *   RETAINED → TOO_LARGE, MALFORMED → BAD_SIGNATURE, UNKNOWN_KEY, NOT_AUTHORISED → WRONG_TARGET → (known already)
  *   → NOT_YET_VALID → EXPIRED → REPLAYED
  *
+ * One technician may command one gateway; a command to several, or to the whole site, needs two people (or as many as the
+ * root's `groupThreshold` says), because one stolen key must not be able to set a fleet back.
+ *
  * A command that is known gets its stored result again, also after it has expired. Without trusted time, what brings
  * nothing new (rollback, pin, unpin, quarantine, report) is not held against the clock: the counter of its key still is.
  */
 
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 import {
-  fromBase64,
+  groupThresholdDefault,
   openEnvelope,
   parseEnvelope,
-  preAuthenticationEncoding,
-  type Envelope,
+  readSignatures,
   type TrustRoot,
   type VerifySignature,
 } from '@imlma/protocol/trust'
@@ -61,6 +63,9 @@ export const admitCommand = (
   const opened = openEnvelope(parsed.value, terms)
   if (!opened.ok) return opened
   const command = opened.value
+  const { keyids, persons } = readSignatures(parsed.value, terms)
+  const enough = checkPersons(command, persons.length, root)
+  if (!enough.ok) return enough
 
   const target = checkTarget(command, message.id, site, agent)
   if (!target.ok) return target
@@ -68,12 +73,28 @@ export const admitCommand = (
   if (record !== undefined) return accept({ kind: 'known', record })
   const validity = checkValidity(command, clock)
   if (!validity.ok) return validity
-  const keyids = signersOf(parsed.value, root, verify)
   const highest = Math.max(0, ...keyids.map((keyid) => ledger.highest[keyid] ?? 0))
   if (command.counter <= highest) {
     return refuse('REPLAYED', `counter ${command.counter} is not above ${highest}`, 'sign it anew')
   }
   return accept({ kind: 'new', command, keyids })
+}
+
+const checkPersons = (
+  { agents }: Command,
+  persons: number,
+  root: TrustRoot,
+): Result<void, 'NOT_AUTHORISED'> => {
+  const names: readonly string[] = agents
+  const isGroup = names.includes('*') || new Set(names).size > 1
+  const needed = isGroup ? (root.roles.technician.groupThreshold ?? groupThresholdDefault) : 1
+  return persons >= needed
+    ? accept(undefined)
+    : refuse(
+        'NOT_AUTHORISED',
+        `a command to more than one agent needs ${needed} people, ${persons} signed it`,
+        'have a second technician approve it (imlma approve), or command one agent at a time',
+      )
 }
 
 const checkTarget = (
@@ -103,22 +124,4 @@ const checkValidity = (
   if (now < notBefore) return refuse('NOT_YET_VALID', `valid from ${new Date(notBefore).toISOString()}`)
   if (now > expiresAt) return refuse('EXPIRED', `expired ${new Date(expiresAt).toISOString()}`)
   return accept(undefined)
-}
-
-/** Keys of the role whose signature verifies. The signatures' bytes identify nothing. */
-const signersOf = (
-  { payloadType, payload, signatures }: Envelope,
-  root: TrustRoot,
-  verify: VerifySignature,
-): readonly string[] => {
-  const bytes = preAuthenticationEncoding(payloadType, fromBase64(payload))
-  return root.roles.technician.keyids.filter((keyid) => {
-    const key = root.keys[keyid]
-    return (
-      key !== undefined &&
-      signatures.some(
-        (each) => each.keyid === keyid && verify(fromBase64(key.public), bytes, fromBase64(each.sig)),
-      )
-    )
-  })
 }

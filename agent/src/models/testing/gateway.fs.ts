@@ -7,7 +7,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { encodeFloat32, manifestPayloadType, type Contract, type Manifest } from '@imlma/protocol/manifest'
-import { crc32, createSigner, generateKeyPair, sha256, verifyEd25519 } from '@imlma/protocol/node'
+import { crc32, createSigner, generateKeyPair, sha256, verifySignature } from '@imlma/protocol/node'
 import {
   desiredPayloadType,
   rootPayloadType,
@@ -224,7 +224,7 @@ export const start = async (
     file: await openState(join(folder, 'state.json')),
     roots: await openRoots(join(folder, 'roots.json')),
     anchor,
-    verify: verifyEd25519,
+    verify: verifySignature,
     serving,
     shadowServing: options.shadowServing ?? {
       start: () => undefined,
