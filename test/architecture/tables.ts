@@ -28,6 +28,7 @@ export const technologies: Readonly<Record<string, readonly string[] | 'any'>> =
   csv: ['csv-parse'],
   crypto: [],
   echarts: ['echarts'],
+  forge: ['node-forge'],
   fork: [],
   fs: [],
   hono: ['hono', '@hono/node-server', '@hono/zod-openapi'],
