@@ -137,6 +137,16 @@ describe('choosing a model', () => {
     },
   )
 
+  test('begins anew where what it should go on with was about something else', async () => {
+    const trials: StudyState[] = []
+    await findModel(auto([constant], trials), { ...options, trials: 3 })
+    const resume = trials.at(-1) as StudyState
+    const { state } = await findModel(auto([quadratic]), { ...options, trials: 3, resume })
+    expect(state.trials.map(({ configuration }) => configuration['learner'])).toEqual(
+      Array(3).fill('quadratic'),
+    )
+  })
+
   test('prefers the quick where trials take very different times, and not where time is not told', async () => {
     // As good as each other, with noise, so that there is always something to be gained by either.
     const noisy = (x: number): number => 1 + (x - 0.5) ** 2 + 0.3 * Math.sin(1e4 * x) ** 2

@@ -8,6 +8,7 @@
  */
 
 import { Failure } from '@imlma/protocol/result'
+import { objectionToConfiguration } from '../../tuning/encoding.ts'
 import { createStudy, resumeStudy, type Study } from '../../tuning/study.ts'
 import type { StudyState } from '../../tuning/study-state.ts'
 import type { AutoOptions, AutoParts } from './auto.ts'
@@ -45,9 +46,14 @@ export const searchModels = async (auto: AutoParts, options: AutoOptions): Promi
 }
 
 const openStudy = ({ learners }: AutoParts, { features, seed, resume, past }: AutoOptions): Study => {
-  if (resume !== undefined) return resumeStudy(withoutOpenTrial(resume))
+  const space = toAutoSpace(learners, features.axes)
+  // What an earlier program asked about other learners or features cannot go on.
+  const isOurs = resume?.trials.every(
+    ({ configuration }) => objectionToConfiguration(space, configuration) === undefined,
+  )
+  if (resume !== undefined && isOurs) return resumeStudy(withoutOpenTrial(resume))
   return createStudy({
-    space: toAutoSpace(learners, features.axes),
+    space,
     seed,
     given: defaultConfigurations(learners, features.axes),
     ...(past === undefined ? {} : { past }),
