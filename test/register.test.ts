@@ -118,8 +118,8 @@ describe('a model that was made elsewhere', () => {
       return decided && (await api.model('load')).run === null && versions
     })
     const { sha256 } = own?.dataset ?? { sha256: '' }
-    good = await trainElsewhere(sha256, 'ridge')
-    poor = await trainElsewhere(sha256, 'seasonal-naive')
+    const trained = [trainElsewhere(sha256, 'ridge'), trainElsewhere(sha256, 'seasonal-naive')] as const
+    ;[good, poor] = await Promise.all(trained)
 
     const { trigger } = await api.model('load')
     const trainedUntil = good.trainEnd - dayMs

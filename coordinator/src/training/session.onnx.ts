@@ -17,7 +17,10 @@ export interface ForecastSession {
   close(): Promise<void>
 }
 
-/** A model with one input, and with the output `forecast` or another one first: files from elsewhere have names of their own. Throws `Failure` LOAD_FAILED. */
+/**
+ * A model with one input, and with the output `forecast` or another one first: files from elsewhere have names of their
+ * own. Throws `Failure` LOAD_FAILED.
+ */
 export const openForecastSession = async (path: string): Promise<ForecastSession> => {
   const session = await openSession(path)
   const [inputName = ''] = session.inputNames
