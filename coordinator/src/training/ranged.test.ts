@@ -122,6 +122,8 @@ describe('quantiles of whatever was trained', () => {
       const outcome = await train(name, undefined, parameters)
       expect(outcome.quantiles).toEqual([0.1, 0.5, 0.9])
       expect(outcome.parity).toBeLessThan(1e-5)
+      expect(outcome.parameters).toMatchObject({ residualQuantiles: [0.1, 0.5, 0.9] })
+      expect('quantiles' in outcome.parameters).toBe(false)
       expect(outcome.golden.map(({ quantiles }) => quantiles?.length)).toEqual(Array(8).fill(18))
       const places = await lookAt(outcome)
       expect(places.every(({ range: [low, middle, high] }) => low! <= middle! && middle! <= high!)).toBe(true)

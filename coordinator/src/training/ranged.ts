@@ -1,12 +1,15 @@
 /**
  * Any trained model with quantiles: those it has learned itself, or else where its errors on the validation part lay.
- * That costs two small ridge regressions and no second training, so every learner can afford it, and an average too.
+ * That costs two ridge regressions on some of the rows and no second training: every learner can afford it, an average too.
  */
 import type { LearnerParts, TrainedModel, TrainingExamples, TrainingRun } from './learner.ts'
 import { usualNormalisation } from './normalisation.ts'
 import { withResidualQuantiles } from './residual-quantiles.ts'
 import { ridge } from './ridge.ts'
 import { evenly, fitSpread, type FitLinear } from './spread.ts'
+
+/** Of the ridge whose errors are looked at: about what is chosen for loads, and nothing hangs on it. */
+const usualPenalty = 0.01
 
 /** As it is where none are asked for, or where values are missing: a linear map has no answer to them. */
 export const withQuantiles = async (
@@ -23,8 +26,15 @@ export const withQuantiles = async (
   const fit: FitLinear = (some, wishes) =>
     ridge.train(parts, some, ridge.parametersSchema.parse({ ...wishes, refit: false }), quietly)
   const fewer = { ...examples, train: evenly(train, builder) }
-  const base = await fit(fewer, { normalisation: usualNormalisation(builder) })
+  const base = await fit(fewer, { normalisation: usualNormalisation(builder), lambdas: [usualPenalty] })
   const spread = await fitSpread(fit, fewer, base.forecast)
   const spreads = spread.forecast(validation.features, validation.rows)
-  return withResidualQuantiles(model, spread, spreads, probabilities)
+  const ranged = withResidualQuantiles(model, spread, spreads, probabilities)
+  return { ...ranged, parameters: toldOf(model.parameters, probabilities) }
+}
+
+/** Beside the learner's own parameters, whose `quantiles` would mean that it has learned them. */
+const toldOf = (parameters: unknown, residualQuantiles: readonly number[]): object => {
+  const { quantiles: _, ...own } = parameters as Readonly<Record<string, unknown>>
+  return { ...own, residualQuantiles }
 }

@@ -38,11 +38,11 @@ export type FitLinear = (
   readonly forecast: (features: Float32Array, rows: number) => ArrayLike<number>
 }>
 
-/** Rows it is fitted on: a coarse map needs no more. */
-const rowsMax = 8_000
+/** Rows it is fitted on where `rowsPerColumnMin` asks for no more: a coarse map needs few. */
+const rowsUsual = 3_000
 
 /** Coarser and stronger than for a forecast: absolute errors are mostly noise. */
-const lambdas = [1e-2, 0.1, 1, 10, 100]
+const lambdas = [0.1, 10]
 
 /** So many rows a column, or a model has learned its training rows by heart: their errors tell nothing of others. */
 const rowsPerColumnMin = 10
@@ -64,7 +64,7 @@ export const fitSpread = async (
   const choice: NormalisationChoice = { level: 'none', scale: usualNormalisation(builder).scale }
   const normalisation = planNormalisation(builder, choice)
   const some = absoluteErrors(evenly(train, builder), forecast)
-  const examples = { builder, train: some, validation: absoluteErrors(validation, forecast) }
+  const examples = { builder, train: some, validation: absoluteErrors(evenly(validation, builder), forecast) }
   const linear = await fit(examples, {
     normalisation: choice,
     lambdas: some.rows < rowsPerColumnMin * columnsOf(builder) ? [crushing] : lambdas,
@@ -129,12 +129,10 @@ const absoluteErrors = (
   }
 }
 
-/** At most `rowsMax` rows, spread over all of them. */
-export const evenly = (
-  examples: Examples,
-  { count, horizon }: Pick<FeatureLayout, 'count' | 'horizon'>,
-): Examples => {
-  const rows = Math.min(rowsMax, examples.rows)
+/** As many rows as a spread needs, spread over all of them. */
+export const evenly = (examples: Examples, layout: FeatureLayout): Examples => {
+  const { count, horizon } = layout
+  const rows = Math.min(examples.rows, Math.max(rowsUsual, rowsPerColumnMin * columnsOf(layout)))
   if (rows === examples.rows) return examples
   const features = new Float32Array(rows * count)
   const targets = new Float32Array(rows * horizon)
