@@ -35,6 +35,10 @@ export interface Version {
   readonly dataset: { readonly sha256: string; readonly trainEnd: number; readonly evaluation: Window }
   readonly decision: { readonly window: Window } | null
   readonly servedBy: readonly string[]
+  readonly shadow: {
+    readonly champion: number
+    readonly ended: { readonly reason: string; readonly evidence: Trigger['evidence'] } | null
+  } | null
 }
 
 export interface Model {
@@ -47,6 +51,13 @@ export interface Model {
     readonly blocked: string | null
   }
   readonly run: { readonly run: string } | null
+  readonly shadow: {
+    readonly version: number
+    readonly champion: number
+    readonly days: number
+    readonly evidence: number
+    readonly needed: number
+  } | null
 }
 
 export interface Agent {
@@ -58,6 +69,7 @@ export interface Agent {
     readonly version: number | null
     readonly phase: string
     readonly pinned: boolean
+    readonly shadow: { readonly version: number; readonly state: string } | null
   }[]
 }
 
