@@ -103,7 +103,7 @@ describe('a version that the gate cannot tell from its champion', () => {
     }
     rollout = await createRollout(
       {
-        client: client as never,
+        client,
         fleet,
         registry,
         store: createRolloutStore(states, now),
@@ -199,7 +199,7 @@ describe('a version that the gate cannot tell from its champion', () => {
     triggers = [trigger, trigger]
     await open()
     await completed(2)
-    await vi.waitFor(() => expect(toldNow().shadow).toBeDefined())
+    await vi.waitUntil(() => told.at(-1)?.models['load']?.shadow !== undefined)
   })
   afterEach(async () => {
     await end()

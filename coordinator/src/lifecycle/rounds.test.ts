@@ -291,7 +291,8 @@ describe('rounds of retraining', () => {
 })
 
 /** How long a run took is measured anew each time, and what follows of a decision is not the judge's. */
-const withoutTimes = ({ checks, reasons, shadow: _, ...rest }: Decision) => {
+const withoutTimes = (decision: Decision) => {
+  const { checks, reasons, shadow: _, ...rest } = decision
   const timeless = checks.filter(({ name }) => name !== 'latency')
   const details = new Set(checks.filter(({ name }) => name === 'latency').map(({ detail }) => detail))
   return { ...rest, checks: timeless, reasons: reasons.filter((reason) => !details.has(reason)) }

@@ -122,8 +122,16 @@ describe('a retraining run', () => {
   test('passes through every phase', () => {
     expect(new Set(edges.map(({ after }) => after.phase))).toEqual(
       new Set([
-        ...['waiting', 'freezing', 'training', 'gating', 'signing', 'shadowing', 'confirming'],
-        ...['assigning', 'deploying', 'closing'],
+        'waiting',
+        'freezing',
+        'training',
+        'gating',
+        'signing',
+        'shadowing',
+        'confirming',
+        'assigning',
+        'deploying',
+        'closing',
       ]),
     )
   })

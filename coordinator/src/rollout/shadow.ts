@@ -33,10 +33,11 @@ export const shadowsFor = (
 
 /** The assigned version with the shadow that belongs beside it, and with no other. */
 export const withShadow = (
-  { shadow: _, ...assigned }: AssignedVersion,
+  told: AssignedVersion,
   shadow: AssignedShadow | undefined,
   reported: ReportedModel | undefined,
 ): AssignedVersion => {
+  const { shadow: _, ...assigned } = told
   // A pinned agent may serve something else than it was told: then there is nothing to compare.
   const serves = reported?.pinned === true ? reported.active?.version : assigned.version
   if (shadow === undefined || assigned.version !== shadow.champion || serves !== shadow.champion) {
