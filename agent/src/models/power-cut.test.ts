@@ -3,9 +3,16 @@
 import { cp } from 'node:fs/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { newFolder, sealCommand, type GatewayOptions } from './testing/gateway.fs.ts'
+import {
+  model,
+  newFolder,
+  release,
+  sealCommand,
+  sealDesired,
+  type GatewayOptions,
+} from './testing/gateway.fs.ts'
 import type { PartialFile } from './store.ts'
-import { createStory, desired, keys, type Story } from './testing/story.contract.ts'
+import { artifact, createStory, desired, keys, version, type Story } from './testing/story.contract.ts'
 
 let story: Story
 beforeEach(async () => {
@@ -106,6 +113,44 @@ describe('a power cut', () => {
         // … and the assignment comes through in the end.
         expect(await after.answers()).toBe(2)
         expect(after.state()?.quarantined).toEqual([])
+        await story.off(after)
+        if (!cut) break
+      }
+      expect(at).toBeGreaterThan(20)
+    },
+    30_000,
+  )
+
+  test.each([true, false])(
+    'at every step of a challenger’s way into shadow leaves the champion serving (cut after the step: %s)',
+    async (done) => {
+      const first = await story.boot()
+      await first.assign(1, 1)
+      await story.off(first)
+      const challenger = release(keys.release, 2, artifact(2), { mode: 'shadow' })
+      const entry = { manifest: version(1).envelope, mode: 'active', shadow: challenger.envelope }
+      const told = sealDesired(keys.director, 2, {}, { models: { [model]: entry } })
+      const original = story.folder()
+      let at = 1
+      for (; ; at += 1) {
+        const copy = await newFolder()
+        await cp(original, copy, { recursive: true })
+        story.moveTo(copy)
+        const power = createPower(at, done)
+        const cut = await until(power, async () => {
+          const gateway = await story.boot({ wrap: power.wrap })
+          await gateway.models.desired(told)
+          await gateway.when(() => gateway.state()?.shadow?.state === 'running')
+          await story.off(gateway)
+        })
+        story.forget()
+        const after = await story.boot()
+        expect(await after.answers()).toBe(1)
+        // It is retained: the next connect brings it again, and the challenger runs in the end.
+        await after.models.desired(told)
+        await after.when(() => after.state()?.shadow?.state === 'running')
+        expect(await after.answers()).toBe(1)
+        expect(after.state()).toMatchObject({ quarantined: [], releaseMax: 1, active: { version: 1 } })
         await story.off(after)
         if (!cut) break
       }

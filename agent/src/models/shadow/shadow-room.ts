@@ -88,10 +88,10 @@ export const createShadowRoom = (parts: Parts): ShadowRoom => {
       for (const model of new Set(models)) sessions.retain(model, digestsLoaded(room.state(), model))
       if (effects.some(([, { kind }]) => kind === 'discard')) await prune()
     }
-    return { alter, act }
+    return { alter, act, hasEffects: () => effects.length > 0 }
   }
 
-  const stage: ShadowRoom['stage'] = (events) => {
+  const stage = (events: readonly ModelEvent[]) => {
     // One model may be spoken of once: its event is found by its name.
     const byModel = new Map(events)
     return stageSteps([...byModel.keys()], (model, state) =>
@@ -103,10 +103,9 @@ export const createShadowRoom = (parts: Parts): ShadowRoom => {
     )
   }
 
-  const transact = async ({ alter, act }: Staged): Promise<void> => {
-    const next = alter(room.state())
-    // Most looks find nothing new: nobody needs to hear of it.
-    if (next === room.state()) return
+  const transact = async ({ alter, act, hasEffects }: ReturnType<typeof stageSteps>): Promise<void> => {
+    // Most looks find nothing new: nobody needs to hear of it. What goes on after a start is nothing new, and to do.
+    if (alter(room.state()) === room.state() && !hasEffects()) return
     await room.transact([], alter)
     await act()
   }
