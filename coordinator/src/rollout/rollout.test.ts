@@ -292,6 +292,7 @@ describe('a rollout', () => {
       house.leaves('gw-1')
       house.comes('gw-1', ['shadow'])
       expect(await rollout.review()).toEqual([])
+      expect(shadowsSent()).toHaveLength(1)
     })
 
     test('drops it in the very word that names another champion', async () => {

@@ -40,9 +40,7 @@ export const withShadow = (
   const { shadow: _, ...assigned } = told
   // A pinned agent may serve something else than it was told: then there is nothing to compare.
   const serves = reported?.pinned === true ? reported.active?.version : assigned.version
-  if (shadow === undefined || assigned.version !== shadow.champion || serves !== shadow.champion) {
-    return assigned
-  }
+  if (shadow === undefined || serves !== shadow.champion) return assigned
   const { version, envelopeSha256, artifactSha256 } = shadow
   return { ...assigned, shadow: { version, envelopeSha256, artifactSha256 } }
 }

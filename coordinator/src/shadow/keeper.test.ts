@@ -184,6 +184,7 @@ describe('the keeper of shadows', () => {
 
   test('ends a shadow whose champion is champion no more, whatever it has shown', async () => {
     await enter()
+    expect(await keeper.conclude('load')).toEqual([])
     sayDays(1, 60, 0.9)
     await registry.append(decidedRun('load', 3), 5)
     const facts = await keeper.conclude('load')
