@@ -7,7 +7,8 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { writeDurably } from '@imlma/protocol/node'
-import { Failure } from '@imlma/protocol/result'
+import { accept, Failure, refuse, type Result } from '@imlma/protocol/result'
+import { nextCounterAfter } from '@imlma/protocol/wire'
 
 const counterSchema = z.object({
   v: z.literal(1),
@@ -21,9 +22,23 @@ const counterSchema = z.object({
 /** Durable before it is returned. Throws `Failure` COUNTER_UNREADABLE, NO_SPACE, WRITE_FAILED. */
 export const nextCounter = async (keyPath: string, now: number): Promise<number> => {
   const path = `${keyPath}.counter`
-  const counter = Math.max((await lastCounter(path)) + 1, now)
+  const counter = nextCounterAfter(await lastCounter(path), now)
   await writeDurably(path, `${JSON.stringify({ v: 1, last: counter })}\n`, 0o600)
   return counter
+}
+
+/** The key signs a command of somebody else's counter: durable before it is returned. Refused with COUNTER_PASSED. */
+export const claimCounter = async (keyPath: string, counter: number): Promise<Result<void, 'COUNTER_PASSED'>> => {
+  const path = `${keyPath}.counter`
+  if ((await lastCounter(path)) >= counter) {
+    return refuse(
+      'COUNTER_PASSED',
+      'this key has signed a later command, or this very one: agents would refuse it as a replay',
+      'have the command given anew, and approve that one',
+    )
+  }
+  await writeDurably(path, `${JSON.stringify({ v: 1, last: counter })}\n`, 0o600)
+  return accept(undefined)
 }
 
 const lastCounter = async (path: string): Promise<number> => {

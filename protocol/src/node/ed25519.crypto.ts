@@ -13,7 +13,7 @@ import {
   type KeyObject,
 } from 'node:crypto'
 import { invariant } from '../result.ts'
-import type { Signer } from '../trust/envelope.ts'
+import type { Signer } from '../trust/seal.ts'
 
 const publicPrefix = Buffer.from('302a300506032b6570032100', 'hex')
 const privatePrefix = Buffer.from('302e020100300506032b657004220420', 'hex')

@@ -11,7 +11,7 @@ import {
   verify as verifyBytes,
 } from 'node:crypto'
 import { invariant } from '../result.ts'
-import type { Signer } from '../trust/envelope.ts'
+import type { Signer } from '../trust/seal.ts'
 import { toKeyId, type KeyPair } from './ed25519.crypto.ts'
 
 const publicPrefix = Buffer.from('308207b2300b0609608648016503040312038207a100', 'hex')

@@ -8,7 +8,7 @@
 
 import { z } from 'zod'
 import { epochMsSchema, headerSchema } from '../wire/header.ts'
-import { base64Schema } from './base64.ts'
+import { base64Schema } from './base64-schema.ts'
 
 export const rootPayloadType = 'application/vnd.imlma.root+json'
 

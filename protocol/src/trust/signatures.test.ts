@@ -10,7 +10,8 @@ import {
 } from '../node/index.ts'
 import { toBase64 } from './base64.ts'
 import { openFirstRoot } from './chain.ts'
-import { cosignEnvelope, envelopeSchema, sealEnvelope, type Envelope, type Signer } from './envelope.ts'
+import { envelopeSchema, type Envelope } from './envelope.ts'
+import { cosignEnvelope, sealEnvelope, type Signer } from './seal.ts'
 import { rootPayloadType, rootSchema, type TrustRoot } from './root.ts'
 import { openEnvelope } from './verify.ts'
 

@@ -4,8 +4,9 @@
  */
 
 import { fromBase64 } from './base64.ts'
-import { preAuthenticationEncoding, type Envelope } from './envelope.ts'
+import type { Envelope } from './envelope.ts'
 import { personOf, type KeyScheme, type Role, type TrustRoot } from './root.ts'
+import { preAuthenticationEncoding } from './seal.ts'
 
 export interface VerificationKey {
   readonly keyid: string

@@ -3,10 +3,10 @@
 import { z } from 'zod'
 import { epochMsSchema, headerSchema, nameSchema } from './header.ts'
 
+export { commandPayloadType } from './order.ts'
+
 export const operations = ['rollback', 'pin', 'unpin', 'quarantine', 'resend', 'report'] as const
 export type Operation = (typeof operations)[number]
-
-export const commandPayloadType = 'application/vnd.imlma.command+json'
 
 export const commandSchema = headerSchema.extend({
   commandId: nameSchema,

@@ -2,8 +2,9 @@
 
 import { z } from 'zod'
 import { accept, refuse, type Result } from '../result.ts'
+import { protocolVersion } from './version.ts'
 
-export const protocolVersion = 1
+export { protocolVersion }
 
 export type MessageRefusal = 'TOO_LARGE' | 'MALFORMED' | 'UNSUPPORTED_VERSION'
 
