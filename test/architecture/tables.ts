@@ -77,6 +77,7 @@ const everyDeciding = [
 /** Which rooms a room may import from, along the way of a reading. Every room may import from itself. */
 export const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   agent: {
+    identity: [],
     link: ['outbox'],
     outbox: [],
     history: ['outbox'],
