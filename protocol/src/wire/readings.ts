@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { limits } from '../limits.ts'
-import { epochMsSchema, headerSchema } from './header.ts'
+import { epochMsSchema, headerSchema, sha256Schema } from './header.ts'
 import { bytesSchema, float32ArraySchema } from './typed-arrays.ts'
 
 /** How a value came about (protocol.md, "Readings"). */
@@ -49,6 +49,8 @@ export const readingBatchSchema = headerSchema
     /** True for backlog that is older than live data. */
     historical: z.boolean(),
     series: z.array(readingSeriesSchema).max(limits.seriesPerBatchMax),
+    /** By the agent's signing key over everything before `sig`, which ends the packet (`trust/signed-batch.ts`). */
+    signature: z.object({ keyid: sha256Schema, sig: bytesSchema }).optional(),
   })
   .refine(
     ({ series }) => series.reduce((sum, { values }) => sum + values.length, 0) <= limits.valuesPerBatchMax,
