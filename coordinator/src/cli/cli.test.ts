@@ -23,6 +23,7 @@ import type { Sources } from './settings.fs.ts'
 import { createApp } from '../api/routes.http.ts'
 import { startServer, type HttpServer } from '../api/server.http.ts'
 import { createControlFixture, type ControlFixture } from '../api/testing/control-fixture.ts'
+import { createPeopleFixture } from '../api/testing/people-fixture.ts'
 import { establishTrust } from '../trust/establish.fs.ts'
 import { createHeadFile } from '../registry/head.fs.ts'
 import { openRegistry } from '../registry/registry.kysely.ts'
@@ -76,10 +77,16 @@ beforeAll(async () => {
   dataDir = join(folder, 'state')
   keyPath = join(folder, 'nguyen.key')
   await mkdir(dataDir)
+  await writeFile(join(dataDir, 'operator-token'), 'operate\n')
   await establishTrust(join(dataDir, 'trust'), { now: Date.now() })
   control = createControlFixture({ now: Date.now(), inShadow: true })
   const app = createApp(
-    { control, assets: { importMapHash: '', find: async () => undefined } },
+    {
+      control,
+      assets: { importMapHash: '', find: async () => undefined },
+      people: createPeopleFixture(),
+      now: Date.now,
+    },
     { version: '0.1.0', loopbackOnly: true },
   )
   server = await startServer(app, { host: '127.0.0.1', port: 0 })
@@ -138,7 +145,7 @@ describe('ending badly', () => {
     [['compare', '4', '4'], 2, /^USAGE: /],
     [['lineage', 'six'], 2, /^USAGE: six is no version/],
     [['bogus'], 2, /unknown command/],
-    [['rollback', '--agent', 'gw-1', '--reason', 'x'], 2, /--key <file>/],
+    [['rollback', '--agent', 'gw-1', '--reason', 'x'], 2, /--key <files>/],
     [['status', '--url', 'http://127.0.0.1:1'], 3, /^UNREACHABLE: .*\nhint: .*--url/],
     [['audit', 'verify', '--data-dir', 'nowhere'], 1, /^NO_REGISTRY: .*\nhint: .*--data-dir/],
     [['keys', 'show', 'nowhere.key'], 1, /^KEY_MISSING: /],
@@ -356,7 +363,22 @@ describe('a technician', () => {
   test('orders the whole site and waits for every agent that is online', async () => {
     const done = [{ state: 'succeeded' as const, serving: { m: 3 } }]
     const agents = [await startAgent('gw-1', done), await startAgent('gw-2', done)]
-    const { code, out } = await rollback('--all', '--to', '3')
+    const pending = join(folder, 'all.pending.json')
+    const first = await rollback('--all', '--to', '3', '--out', pending)
+    expect([first.code, first.out]).toEqual([
+      0,
+      expect.stringMatching(/^nothing was sent: .* 2 people, 1 signed/),
+    ])
+    expect(await imlma('approve', pending, '--key', keyPath)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('COUNTER_PASSED: '),
+    })
+    expect(agents.flatMap(({ orders }) => orders)).toEqual([])
+
+    const benPath = join(folder, 'ben.key')
+    expect((await imlma('keys', 'new', '--out', benPath, '--name', 'Ben')).code).toBe(0)
+    const { code, out, err } = await imlma('approve', pending, '--key', benPath)
+    expect(err).toMatch(/rollback of m to 3 at \* of demo, until .*: too low/)
     expect(code).toBe(0)
     expect(out).toMatch(/gw-1 +succeeded +v3[\s\S]*gw-2 +succeeded +v3/)
     expect(agents[1]?.orders).toEqual([
@@ -370,7 +392,12 @@ describe('a technician', () => {
       code: 3,
       err: expect.stringContaining('NO_ANSWER: '),
     })
-    expect(await rollback('--all')).toMatchObject({ code: 1, err: expect.stringContaining('NO_AGENT: ') })
+    // Two people at one keyboard need no file.
+    const together = `${keyPath},${join(folder, 'ben.key')}`
+    expect(await rollback('--all', '--key', together)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('NO_AGENT: '),
+    })
     environment['IMLMA_BROKER'] = 'mqtt://127.0.0.1:1'
     expect(await rollback('--agent', 'gw-1')).toMatchObject({
       code: 3,

@@ -1,14 +1,17 @@
 /** What a command of `imlma` is: words and options in, a text for people and a document for programs out. */
 
 import type { Result } from '@imlma/protocol/result'
-import type { Envelope } from '@imlma/protocol/trust'
-import type { CommandResult } from '@imlma/protocol/wire'
+import type { Envelope, KeyScheme, Role, TrustRoot } from '@imlma/protocol/trust'
+import type { CommandResult, Command as ProtocolCommand } from '@imlma/protocol/wire'
 import type { ChainView } from '../api/views.ts'
 import type { ApiClient } from './client.http.ts'
 import type { GivenFile } from './files.fs.ts'
 import type { BacktestReport } from '../backtest/report.ts'
 import type { Order } from '../trust/command.ts'
 import type { KeyFile } from '../trust/keys.fs.ts'
+import type { PublicKey } from '../trust/next-root.ts'
+import type { RootChange } from '../trust/root-change.ts'
+import type { RootProposal } from '../trust/root-office.fs.ts'
 
 export interface Settings {
   readonly url: string
@@ -51,22 +54,69 @@ export interface Context {
   /** Recomputes the chain in the data directory itself. Throws `Failure` NO_REGISTRY. */
   readonly verifyLocally: (dataDir: string) => Promise<ChainView>
   readonly technician: Technician
+  readonly roots: Roots
+  /** UTC epoch milliseconds. */
+  readonly now: () => number
   /** Throws the `Failure`s of a backtest. */
   readonly backtest: (taskPath: string, plotPath?: string) => Promise<Result<BacktestReport>>
 }
 
 /** What is done with a technician's key; each throws the `Failure`s of key files. */
 export interface Technician {
-  readonly create: (path: string, name: string) => Promise<KeyFile>
+  readonly create: (path: string, name: string, schemes: readonly KeyScheme[]) => Promise<KeyFile>
   readonly read: (path: string) => Promise<KeyFile>
   /** Removes a key that nobody trusts yet. */
   readonly discard: (path: string) => Promise<void>
+  /** Signed with each key, its counters on disk before. */
   readonly sign: (
-    keyPath: string,
+    keyPaths: readonly string[],
     order: Order,
-  ) => Promise<{ commandId: string; envelope: Envelope; by: string }>
+  ) => Promise<{ commandId: string; envelope: Envelope; by: readonly string[] }>
+  /** A command that waits for further people; nothing of it is verified. */
+  readonly readPending: (path: string) => Promise<Result<PendingCommand>>
+  readonly writePending: (path: string, envelope: Envelope) => Promise<void>
+  /** The same command with one more signature. Refused with COUNTER_PASSED, EXPIRED. */
+  readonly approve: (
+    keyPath: string,
+    pending: PendingCommand,
+  ) => Promise<Result<{ envelope: Envelope; by: string }>>
   /** Adds the key to the trust root in the data directory; without an envelope where it was known already. */
   readonly enrol: (dataDir: string, key: KeyFile) => Promise<Result<{ version: number; envelope?: Envelope }>>
+}
+
+export interface PendingCommand {
+  readonly envelope: Envelope
+  readonly command: ProtocolCommand
+}
+
+/** The trust root of the data directory; each throws the `Failure`s of key files and of the chain of roots. */
+export interface Roots {
+  readonly read: (dataDir: string) => Promise<TrustRoot>
+  /** A key file, or its public half. */
+  readonly publicKey: (path: string) => Promise<PublicKey>
+  /** A new key for the role, durable in the data directory, which nobody trusts yet. */
+  readonly makeKey: (dataDir: string, role: Role, root: TrustRoot) => Promise<PublicKey>
+  readonly propose: (
+    dataDir: string,
+    change: RootChange,
+    options: { readonly keyPaths: readonly string[]; readonly out: string | undefined },
+  ) => Promise<Result<RootProposal>>
+  readonly sign: (dataDir: string, path: string, keyPaths: readonly string[]) => Promise<Result<RootProposal>>
+  /** What a proposal says; nothing of it is verified. */
+  readonly proposed: (path: string) => Promise<Result<TrustRoot>>
+  readonly create: (dataDir: string, first: FirstRoot) => Promise<Result<RootProposal>>
+}
+
+export interface FirstRoot {
+  /** Key files, or public halves of those who sign later. */
+  readonly rootKeys: readonly string[]
+  readonly releaseKeys: readonly string[]
+  readonly technicianKeys: readonly string[]
+  readonly thresholds: Readonly<Partial<Record<Role, number>>>
+  readonly groupThreshold: number | undefined
+  readonly schemes: readonly KeyScheme[]
+  readonly expiresAt: number
+  readonly out: string | undefined
 }
 
 export interface Outcome {

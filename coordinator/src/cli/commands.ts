@@ -3,6 +3,7 @@
 import type { Command } from './command.ts'
 import { agentsCommand } from './commands/agents.ts'
 import { auditVerifyCommand } from './commands/audit-verify.ts'
+import { approveCommand } from './commands/approve.ts'
 import { backtestCommand } from './commands/backtest.ts'
 import { compareCommand } from './commands/compare.ts'
 import { keysNewCommand, keysShowCommand } from './commands/keys.ts'
@@ -10,6 +11,13 @@ import { lineageCommand } from './commands/lineage.ts'
 import { pinCommand, rollbackCommand, unpinCommand } from './commands/order.ts'
 import { registerCommand } from './commands/register.ts'
 import { retrainCommand } from './commands/retrain.ts'
+import { rootCreateCommand, rootShowCommand, rootSignCommand } from './commands/root.ts'
+import {
+  rootAddCommand,
+  rootRevokeCommand,
+  rootRotateCommand,
+  rootSetCommand,
+} from './commands/root-change.ts'
 import { statusCommand } from './commands/status.ts'
 import { versionsCommand } from './commands/versions.ts'
 
@@ -24,8 +32,16 @@ export const commands: readonly Command[] = [
   rollbackCommand,
   pinCommand,
   unpinCommand,
+  approveCommand,
   keysNewCommand,
   keysShowCommand,
+  rootShowCommand,
+  rootCreateCommand,
+  rootAddCommand,
+  rootSetCommand,
+  rootRotateCommand,
+  rootRevokeCommand,
+  rootSignCommand,
   auditVerifyCommand,
   backtestCommand,
 ]

@@ -1,17 +1,20 @@
 /** What a command works with, out of options, environment and folder. What is heavy is loaded when it is needed. */
 
+import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { createApiClient } from './client.http.ts'
-import type { Context } from './command.ts'
-import { readSettings, type Sources } from './settings.fs.ts'
+import type { Context, Settings } from './command.ts'
+import { readProof, readSettings, type Sources } from './settings.fs.ts'
 
 export const openContext = async (sources: Sources, say: (line: string) => void): Promise<Context> => {
   const settings = await readSettings(sources)
+  await trustOwnAuthority(settings, sources.folder)
   return {
     settings,
     say,
-    client: createApiClient(settings.url),
+    client: createApiClient(settings.url, await readProof(settings, sources)),
     readFile: async (path, bytesMax) =>
       (await import('./files.fs.ts')).readGivenFile(resolve(sources.folder, path), bytesMax),
     pause: (ms) => pause(ms),
@@ -28,5 +31,14 @@ export const openContext = async (sources: Sources, say: (line: string) => void)
       })
     },
     technician: (await import('./technician.fs.ts')).createTechnician(),
+    roots: (await import('./roots.fs.ts')).createRoots(),
+    now: Date.now,
   }
+}
+
+/** The site's own certificate authority is believed beside those of the system. */
+const trustOwnAuthority = async ({ url, dataDir }: Settings, folder: string): Promise<void> => {
+  if (!url.startsWith('https:')) return
+  const ca = await readFile(resolve(folder, dataDir, 'trust', 'pki', 'ca.pem'), 'utf8').catch(() => undefined)
+  if (ca !== undefined) setDefaultCACertificates([...getCACertificates('default'), ca])
 }

@@ -93,12 +93,14 @@ const declare = (program: Program, command: Command, terminal: Terminal): Progra
     .option('--url <url>', 'the control centre (default http://127.0.0.1:4600; IMLMA_URL)')
     .option('--broker <url>', 'the MQTT broker (default mqtt://127.0.0.1:1883; IMLMA_BROKER)')
     .option('--data-dir <dir>', 'data directory of the control centre (default .imlma; IMLMA_DATA_DIR)')
+    .option('--token <token>', 'what proves who asks (IMLMA_TOKEN; default: the data directory’s own)')
     .option('--site <name>', 'the site (default demo; IMLMA_SITE)')
 }
 
 const groupOf = (program: Program, name: string, terminal: Terminal): Program => {
   const known = program.commands.find((candidate) => candidate.name() === name)
   if (known !== undefined) return known
-  const about = { keys: 'technicians’ keys', audit: 'the chain of events' }[name] ?? name
+  const about =
+    { keys: 'technicians’ keys', root: 'who holds which role', audit: 'the chain of events' }[name] ?? name
   return prepare(program.command(name).description(about).helpCommand(false), terminal)
 }

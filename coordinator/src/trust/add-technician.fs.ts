@@ -3,7 +3,7 @@
 import { verifySignature } from '@imlma/protocol/node'
 import { accept, type Result } from '@imlma/protocol/result'
 import type { Envelope, TrustRefusal } from '@imlma/protocol/trust'
-import { keyPathOf, rootsFolderOf } from './establish.fs.ts'
+import { findKeyFile, keyPathOf, rootsFolderOf } from './establish.fs.ts'
 import { readKeyFile, toSigner } from './keys.fs.ts'
 import { sealNextRoot, withKey, type PublicKey } from './next-root.ts'
 import { openRootChain } from './roots.fs.ts'
@@ -23,14 +23,14 @@ export interface TechnicianAdded {
 export const addTechnician = async (
   folder: string,
   technician: PublicKey,
-  rootKeyPath = keyPathOf(folder, 'root'),
+  rootKeyPath?: string,
 ): Promise<Result<TechnicianAdded, TrustRefusal>> => {
   const chain = await openRootChain(rootsFolderOf(folder))
   const current = chain.current()
   if (current.roles.technician.keyids.includes(technician.keyid)) return accept({ version: current.version })
-  const signer = toSigner(await readKeyFile(rootKeyPath))
-  const { keyid, public: key, name } = technician
-  const next = withKey(current, 'technician', { keyid, public: key, name })
+  const own = rootKeyPath === undefined ? await findKeyFile(folder, 'root', current) : undefined
+  const signer = toSigner(own?.key ?? (await readKeyFile(rootKeyPath ?? keyPathOf(folder, 'root'))))
+  const next = withKey(current, 'technician', technician)
   const envelope = sealNextRoot(current, next, [signer], verifySignature)
   if (!envelope.ok) return envelope
   const added = await chain.accept(envelope.value)

@@ -28,7 +28,10 @@ export const nextCounter = async (keyPath: string, now: number): Promise<number>
 }
 
 /** The key signs a command of somebody else's counter: durable before it is returned. Refused with COUNTER_PASSED. */
-export const claimCounter = async (keyPath: string, counter: number): Promise<Result<void, 'COUNTER_PASSED'>> => {
+export const claimCounter = async (
+  keyPath: string,
+  counter: number,
+): Promise<Result<void, 'COUNTER_PASSED'>> => {
   const path = `${keyPath}.counter`
   if ((await lastCounter(path)) >= counter) {
     return refuse(

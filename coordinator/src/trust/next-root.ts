@@ -3,10 +3,12 @@
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 import {
   openNextRoot,
+  personOf,
   rootPayloadType,
   rootSchema,
   sealEnvelope,
   type Envelope,
+  type KeyScheme,
   type Role,
   type Signer,
   type TrustRefusal,
@@ -19,6 +21,8 @@ export interface PublicKey {
   /** Raw, base64. */
   readonly public: string
   readonly name: string
+  /** The holder's ML-DSA-65 key. */
+  readonly companion?: { readonly keyid: string; readonly public: string } | undefined
 }
 
 /** Who may root, release, direct and certify agents from the first day on, each alone; technicians join later. */
@@ -26,19 +30,21 @@ export const firstRoot = (
   keys: Readonly<Record<'root' | 'release' | 'director' | 'agent', PublicKey>>,
   technicians: readonly PublicKey[],
   expiresAt: number,
+  schemes: readonly KeyScheme[] = ['ed25519'],
 ): TrustRoot => {
-  const alone = ({ keyid }: PublicKey) => ({ keyids: [keyid], threshold: 1 })
+  const asked = schemes.length > 1 ? { schemes: [...schemes] } : {}
+  const alone = ({ keyid }: PublicKey) => ({ keyids: [keyid], threshold: 1, ...asked })
   const all = [keys.root, keys.release, keys.director, keys.agent, ...technicians]
   return {
     v: 1,
     version: 1,
     expiresAt,
-    keys: Object.fromEntries(all.map((key) => [key.keyid, toRootKey(key)])),
+    keys: Object.assign({}, ...all.map(toRootKeys)) as TrustRoot['keys'],
     roles: {
       root: alone(keys.root),
       release: alone(keys.release),
       director: alone(keys.director),
-      technician: { keyids: technicians.map(({ keyid }) => keyid), threshold: 1 },
+      technician: { keyids: technicians.map(({ keyid }) => keyid), threshold: 1, ...asked },
       agent: alone(keys.agent),
     },
   }
@@ -48,7 +54,7 @@ export const firstRoot = (
 export const withKey = (root: TrustRoot, role: Role, key: PublicKey): TrustRoot => ({
   ...root,
   version: root.version + 1,
-  keys: { ...root.keys, [key.keyid]: toRootKey(key) },
+  keys: { ...root.keys, ...toRootKeys(key) },
   roles: {
     ...root.roles,
     [role]: { ...root.roles[role], keyids: [...new Set([...root.roles[role].keyids, key.keyid])] },
@@ -59,16 +65,16 @@ export const withKey = (root: TrustRoot, role: Role, key: PublicKey): TrustRoot 
 export const withoutKey = (root: TrustRoot, keyid: string): Result<TrustRoot, 'NOT_ENOUGH_KEYS'> => {
   const next = structuredClone(root)
   next.version += 1
+  const companion = next.keys[keyid]?.companion
   delete next.keys[keyid]
+  if (companion !== undefined) delete next.keys[companion]
   for (const [name, role] of Object.entries(next.roles)) {
     const held = role.keyids.length
     role.keyids = role.keyids.filter((one) => one !== keyid)
     const optional = name === 'technician' || name === 'agent'
-    if (role.keyids.length < held && role.keyids.length < role.threshold && !optional) {
-      return refuse(
-        'NOT_ENOUGH_KEYS',
-        `role ${name} would be left with ${role.keyids.length} of ${role.threshold} keys`,
-      )
+    const left = new Set(role.keyids.map((one) => personOf(next, one))).size
+    if (role.keyids.length < held && left < role.threshold && !optional) {
+      return refuse('NOT_ENOUGH_KEYS', `role ${name} would be left with ${left} of ${role.threshold} people`)
     }
   }
   return accept(next)
@@ -81,9 +87,20 @@ export const sealNextRoot = (
   signers: readonly Signer[],
   verify: VerifySignature,
 ): Result<Envelope, TrustRefusal> => {
-  const envelope = sealEnvelope(rootPayloadType, rootSchema.parse(next), signers)
+  const sound = rootSchema.safeParse(next)
+  if (!sound.success) {
+    const why = sound.error.issues[0]?.message ?? 'wrong form'
+    return refuse('MALFORMED', `the next trust root would contradict itself: ${why}`)
+  }
+  const envelope = sealEnvelope(rootPayloadType, sound.data, signers)
   const opened = openNextRoot(current, envelope, verify)
   return opened.ok ? accept(envelope) : opened
 }
 
-const toRootKey = ({ public: key, name }: PublicKey) => ({ scheme: 'ed25519' as const, public: key, name })
+const toRootKeys = ({ keyid, public: key, name, companion }: PublicKey): TrustRoot['keys'] =>
+  companion === undefined
+    ? { [keyid]: { scheme: 'ed25519', public: key, name } }
+    : {
+        [keyid]: { scheme: 'ed25519', public: key, name, companion: companion.keyid },
+        [companion.keyid]: { scheme: 'ml-dsa-65', public: companion.public, name },
+      }

@@ -1,21 +1,32 @@
 /** `imlma keys new`, `imlma keys show`: a technician's key, and how the agents learn of it. */
 
-import { accept, Failure } from '@imlma/protocol/result'
-import type { Command, Context } from '../command.ts'
+import { accept } from '@imlma/protocol/result'
+import type { Command } from '../command.ts'
+import { parseSchemes } from './root-options.ts'
+import { handOver } from './root-proposal.ts'
 
 export const keysNewCommand: Command = {
   name: 'keys new',
   summary: 'make a technician’s key and have the agents trust it',
   options: [
     { flags: '--out <file>', about: 'where the key goes (default technician.key)' },
-    { flags: '--name <name>', about: 'whose key it is (default technician)' },
+    {
+      flags: '--name <name>',
+      about: 'whose key it is (default technician); two keys of one name count as one person',
+    },
+    {
+      flags: '--scheme <scheme>',
+      about: 'ed25519 (default) or ed25519+ml-dsa-65, where the trust root asks for both',
+    },
   ],
   example: 'imlma keys new --name "A. Nguyen" --out technician.key',
   run: async (context, { options }) => {
     const { technician, settings } = context
     const path = typeof options.out === 'string' ? options.out : 'technician.key'
     const name = typeof options.name === 'string' ? options.name : 'technician'
-    const key = await technician.create(path, name)
+    const schemes = parseSchemes(options.scheme)
+    if (!schemes.ok) return schemes
+    const key = await technician.create(path, name, schemes.value ?? ['ed25519'])
     const enrolled = await technician.enrol(settings.dataDir, key).catch(async (error: unknown) => {
       await technician.discard(path)
       throw error
@@ -38,34 +49,22 @@ export const keysNewCommand: Command = {
   },
 }
 
-/** True when the control centre has taken it; where it is stopped, it finds the root in the folder. */
-const handOver = async (
-  { client, say }: Context,
-  envelope: Parameters<Context['client']['submitRoot']>[0],
-): Promise<boolean> => {
-  try {
-    await client.submitRoot(envelope)
-    return true
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error
-    say(`the control centre has not taken the root yet (${error.code}: ${error.message})`)
-    return false
-  }
-}
-
 export const keysShowCommand: Command = {
   name: 'keys show',
   summary: 'whose key is in a file? (the secret is not shown)',
   words: [{ name: 'file', about: 'the key file' }],
   example: 'imlma keys show technician.key',
   run: async ({ technician }, { words }) => {
-    const { role, name, keyid, public: publicKey } = await technician.read(words[0] ?? '')
+    const { role, name, keyid, public: publicKey, companion } = await technician.read(words[0] ?? '')
+    const beside =
+      companion === undefined ? {} : { companion: { keyid: companion.keyid, public: companion.public } }
     const text = [
       `role        ${role}`,
       `name        ${name}`,
       `key id      ${keyid}`,
       `public key  ${publicKey}`,
+      ...(companion === undefined ? [] : [`beside it   ml-dsa-65 ${companion.keyid}`]),
     ]
-    return accept({ text: text.join('\n'), json: { role, name, keyid, public: publicKey } })
+    return accept({ text: text.join('\n'), json: { role, name, keyid, public: publicKey, ...beside } })
   },
 }

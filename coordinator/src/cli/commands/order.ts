@@ -1,13 +1,15 @@
 /**
  * `imlma rollback`, `pin`, `unpin`: a technician's signed order, published to the broker itself. Nothing of it needs
- * the control centre but the name of the model where it is left out.
+ * the control centre but the name of the model where it is left out. An order to more than one agent waits in a file until
+ * a second person has approved it (`approve.ts`).
  */
 
 import { accept, Failure, refuse, type Result } from '@imlma/protocol/result'
-import type { CommandResult, Operation } from '@imlma/protocol/wire'
-import type { Answers, Arguments, Command, Context } from '../command.ts'
+import type { Operation } from '@imlma/protocol/wire'
+import type { Arguments, Command, Context } from '../command.ts'
 import { chooseModel, parseVersion } from '../model-choice.ts'
-import { printTable } from '../print.ts'
+import { parseTimeout, personsNeeded, sendOrder } from './order-sending.ts'
+import { parsePaths } from './root-options.ts'
 
 type Target = 'previous' | number | null
 
@@ -15,8 +17,13 @@ const options = [
   { flags: '--agent <names>', about: 'agent, or several with commas' },
   { flags: '--all', about: 'every agent of the site' },
   { flags: '--model <name>', about: 'the model; may be left out where there is only one' },
-  { flags: '--key <file>', about: 'the technician’s key (imlma keys new)', required: true },
+  {
+    flags: '--key <files>',
+    about: 'the technician’s key (imlma keys new); for more than one agent, keys of two people with a comma',
+    required: true,
+  },
   { flags: '--reason <text>', about: 'why; the agents record it', required: true },
+  { flags: '--out <file>', about: 'where an order for several agents waits for the second person' },
   { flags: '--timeout <seconds>', about: 'how long to wait for the agents (default 30)' },
 ] as const
 
@@ -58,14 +65,12 @@ const order = async (context: Context, { options: given }: Arguments, operation:
   if (!agents.ok) return agents
   const target = operation === 'rollback' ? parseTarget(given.to) : accept(null)
   if (!target.ok) return target
-  const timeoutMs = Number(given.timeout ?? 30) * 1_000
-  if (!(timeoutMs > 0 && timeoutMs <= 3_600_000)) {
-    return refuse('USAGE', `--timeout ${String(given.timeout)} is no time`, 'seconds from 1 to 3600')
-  }
+  const timeoutMs = parseTimeout(given.timeout)
+  if (!timeoutMs.ok) return timeoutMs
   const model = await chooseModelOrSay(context, given.model)
   if (!model.ok) return model
   const { site } = settings
-  const { commandId, envelope, by } = await technician.sign(String(given.key), {
+  const { commandId, envelope, by } = await technician.sign(parsePaths(given.key), {
     site,
     agents: agents.value,
     model: model.value,
@@ -73,18 +78,25 @@ const order = async (context: Context, { options: given }: Arguments, operation:
     target: target.value,
     reason: String(given.reason),
   })
-  say(`${operation} of ${model.value} at ${agents.value.join(', ')} as ${commandId}, signed by ${by}`)
-  const onResult = (agent: string, { state, code, detail }: CommandResult) =>
-    say(`${agent}: ${state}${code === null ? '' : ` ${code}`}${detail === '' ? '' : ` – ${detail}`}`)
-  const answers = await context.sendCommand({
-    envelope,
-    commandId,
-    site,
-    agents: agents.value,
-    timeoutMs,
-    onResult,
-  })
-  return outcomeOf(commandId, model.value, answers, timeoutMs)
+  say(
+    `${operation} of ${model.value} at ${agents.value.join(', ')} as ${commandId}, signed by ${by.join(' and ')}`,
+  )
+  const needed = await personsNeeded(context, agents.value)
+  const people = new Set(by.map((name) => name.trim().toLowerCase())).size
+  if (people < needed) {
+    const path = typeof given.out === 'string' ? given.out : `${commandId}.pending.json`
+    await technician.writePending(path, envelope)
+    const text = [
+      `nothing was sent: an order for more than one agent needs ${needed} people, ${people} signed it`,
+      `next   imlma approve ${path} --key FILE, within the hour`,
+    ].join('\n')
+    return accept({ text, json: { commandId, pending: path, signedBy: by, needed } })
+  }
+  return sendOrder(
+    context,
+    { envelope, commandId, site, agents: agents.value, model: model.value },
+    timeoutMs.value,
+  )
 }
 
 /** The order itself does not need the control centre: only a model that is not named does. */
@@ -99,57 +111,6 @@ const chooseModelOrSay = async ({ client }: Context, named: string | boolean | u
       'name the model with --model; the order itself goes to the broker',
     )
   }
-}
-
-const outcomeOf = (commandId: string, model: string, answers: Answers, timeoutMs: number) => {
-  const list = [...answers].map(([agent, result]) => ({ agent, result: result ?? null }))
-  const bad = list.filter(({ result }) => result?.state !== 'succeeded')
-  const [first] = bad
-  if (list.length === 0) {
-    return refuse('NO_AGENT', 'no agent of the site is online', 'look with: imlma agents')
-  }
-  if (first !== undefined) {
-    const { agent, result } = first
-    if (result === null) {
-      return refuse(
-        'NO_ANSWER',
-        `${bad.filter((answer) => answer.result === null).length} of ${list.length} agents did not answer within ${timeoutMs / 1_000} s, first ${agent}`,
-        'is the agent connected to this broker? the order expires by itself within the hour',
-      )
-    }
-    return refuse(
-      result.code ?? 'FAILED',
-      `${agent}: ${result.detail || result.state}`,
-      hints[result.code ?? ''],
-    )
-  }
-  const text = printTable(
-    [{ title: 'AGENT' }, { title: 'STATE' }, { title: 'SERVES' }, { title: 'DETAIL' }],
-    list.map(({ agent, result }) => [
-      agent,
-      result?.state ?? '–',
-      servingOf(result, model),
-      result?.detail ?? '',
-    ]),
-    '',
-  )
-  return accept({ text, json: { commandId, agents: list } })
-}
-
-const servingOf = (result: CommandResult | null, model: string): string => {
-  const version = result?.serving[model] ?? null
-  return version === null ? '–' : `v${version}`
-}
-
-const hints: Readonly<Record<string, string>> = {
-  UNKNOWN_KEY:
-    'the agent does not know this key yet: it learns of it from the control centre (imlma keys new)',
-  NOT_AUTHORISED: 'this key is not a technician’s',
-  NOT_ON_DISK: 'the agent keeps the active, the previous and the factory version; name one of them',
-  QUARANTINED: 'this version has failed on that agent before and is never served again',
-  EXPIRED: 'compare the clock of this machine with the agent’s',
-  NOT_YET_VALID: 'compare the clock of this machine with the agent’s',
-  REPLAYED: 'give the order again',
 }
 
 const parseAgents = (given: Arguments['options']): Result<[string, ...string[]]> => {
