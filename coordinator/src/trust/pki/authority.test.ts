@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createAuthority, openAuthority } from './authority.fs.ts'
 import { openDeniedList, readDenials } from './denied.fs.ts'
 import { openTlsMaterial } from './material.fs.ts'
@@ -13,19 +13,28 @@ const dayMs = 86_400_000
 const agent = { kind: 'agent', site: 'north', name: 'gw-1' } as const
 const part = { kind: 'broker', site: 'north', name: 'broker', hosts: ['localhost', '127.0.0.1'] } as const
 
+/** Its key takes long to make. */
+let template: string
+beforeAll(async () => {
+  template = await mkdtemp(join(tmpdir(), 'imlma-pki-template-'))
+  await createAuthority(template, 'north')
+})
+
 let folder: string
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'imlma-pki-'))
-  await createAuthority(folder, 'north')
+  await cp(template, folder, { recursive: true })
 })
+afterAll(() => rm(template, { recursive: true }))
 afterEach(() => rm(folder, { recursive: true }))
+
+const requested = requestBy('anything')
 
 const issueTo = async (identity = agent, validityMs = 30 * dayMs) => {
   const authority = await openAuthority(folder)
-  const { csrPem, privateKey } = requestBy('anything')
-  const issued = authority.issue({ csrPem, identity, validityMs })
+  const issued = authority.issue({ csrPem: requested.csrPem, identity, validityMs })
   if (!issued.ok) throw new Error(issued.refusal.message)
-  return { authority, privateKey, ...issued.value, certificate: new X509Certificate(issued.value.certPem) }
+  return { authority, ...issued.value, certificate: new X509Certificate(issued.value.certPem) }
 }
 
 describe('the authority', () => {
@@ -63,10 +72,10 @@ describe('a certificate', () => {
   })
 
   test('is verified by OpenSSL against the authority and belongs to the key of the request', async () => {
-    const { authority, certificate, privateKey } = await issueTo()
+    const { authority, certificate } = await issueTo()
     const ca = new X509Certificate(authority.caPem)
     expect(certificate.checkIssued(ca) && certificate.verify(ca.publicKey)).toBe(true)
-    expect(certificate.checkPrivateKey(createPrivateKey(privateKey))).toBe(true)
+    expect(certificate.checkPrivateKey(createPrivateKey(requested.privateKey))).toBe(true)
     expect(certificate.ca).toBe(false)
   })
 

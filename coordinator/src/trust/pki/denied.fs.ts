@@ -13,7 +13,7 @@ import { nameSchema, epochMsSchema } from '@imlma/protocol/wire'
 import { writeOnce } from '../write-once.fs.ts'
 import { pkiBroken, readDocument } from './files.fs.ts'
 
-const serialSchema = z.string().regex(/^[0-9a-f]{32}$/)
+export const serialSchema = z.string().regex(/^[0-9a-f]{32}$/)
 
 const denialSchema = z.object({
   v: z.literal(1),
@@ -25,9 +25,6 @@ const denialSchema = z.object({
 export type Denial = Readonly<Omit<z.infer<typeof denialSchema>, 'v'>>
 
 const listSchema = z.object({ v: z.literal(1), serials: z.array(serialSchema) })
-
-/** True for what may stand in a certificate of ours, in small letters. */
-export const isSerial = (text: string): boolean => serialSchema.safeParse(text).success
 
 /** Durable on return; a serial that is denied already keeps its first reason. */
 export const writeDenial = async (folder: string, denial: Denial): Promise<void> => {

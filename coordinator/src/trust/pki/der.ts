@@ -13,7 +13,7 @@ export interface Element {
   readonly rest: Uint8Array
 }
 
-export const derTags = { integer: 0x02, bitString: 0x03, oid: 0x06, sequence: 0x30 } as const
+export const derTags = { integer: 0x02, bitString: 0x03, sequence: 0x30 } as const
 
 /** Undefined where the bytes do not begin with an intact element. */
 export const readElement = (bytes: Uint8Array): Element | undefined => {

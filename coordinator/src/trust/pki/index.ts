@@ -1,4 +1,6 @@
+export { createUseNotes } from './agents.fs.ts'
 export * from './authority.fs.ts'
 export { openDeniedList } from './denied.fs.ts'
 export * from './identity.ts'
 export * from './material.fs.ts'
+export * from './peer.crypto.ts'

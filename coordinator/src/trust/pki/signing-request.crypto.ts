@@ -14,11 +14,11 @@ export const requestLengthMax = 8_192
 /** Below, a key can be broken within a certificate's life; above, its checking is work for nothing. */
 const modulusBits = { min: 2_048, max: 4_096 }
 
-/** RSASSA-PKCS1-v1_5 with SHA-256, SHA-384, SHA-512 (RFC 8017, "Appendix C"): the last byte of the identifier. */
+/** RSASSA-PKCS1-v1_5 with SHA-256, SHA-384, SHA-512, and no parameters (RFC 8017, "Appendix C"). */
 const digests: Readonly<Record<string, string>> = {
-  '2a864886f70d01010b': 'sha256',
-  '2a864886f70d01010c': 'sha384',
-  '2a864886f70d01010d': 'sha512',
+  '06092a864886f70d01010b0500': 'sha256',
+  '06092a864886f70d01010c0500': 'sha384',
+  '06092a864886f70d01010d0500': 'sha512',
 }
 
 /** The proven public key inside. Accepts PEM of one request; never throws. */
@@ -52,12 +52,11 @@ const split = (der: Uint8Array) => {
   if (signature?.tag !== derTags.bitString || signature.content[0] !== 0 || more.length > 0) return undefined
   const [version, subject, key] = readElements(info.content) ?? []
   if (version?.tag !== derTags.integer || subject?.tag !== derTags.sequence) return undefined
-  const identifier = readElement(algorithm.content)
-  if (key?.tag !== derTags.sequence || identifier?.tag !== derTags.oid) return undefined
+  if (key?.tag !== derTags.sequence) return undefined
   return {
     signed: info.whole,
     keyDer: key.whole,
-    algorithm: identifier.content,
+    algorithm: algorithm.content,
     signature: signature.content.subarray(1),
   }
 }
