@@ -35,6 +35,8 @@ export const channels = {
   chunk: { from: 'coordinator', qos: 1, retain: false, identified: true, encoding: 'cbor' },
   command: { from: 'technician', qos: 1, retain: false, identified: true, encoding: 'json' },
   result: { from: 'agent', qos: 1, retain: false, identified: true, encoding: 'json' },
+  audit: { from: 'agent', qos: 1, retain: false, identified: false, encoding: 'json' },
+  'audit-ack': { from: 'coordinator', qos: 1, retain: false, identified: false, encoding: 'json' },
 } as const satisfies Record<string, Channel>
 
 export type ChannelName = keyof typeof channels
