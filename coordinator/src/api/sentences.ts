@@ -2,6 +2,7 @@
 
 import type { ChainedEvent, DatasetRecord, RegistryEvent } from '../registry/events.ts'
 import { externalLearner } from '../training/job.ts'
+import { tellCertificate } from './certificate-sentences.ts'
 import { figure, grouped } from './numbers.ts'
 import { tellProvenance, tellRegistration } from './registration-sentences.ts'
 import { tellShadowEnded, tellShadowStarted } from './shadow-sentences.ts'
@@ -72,6 +73,10 @@ const tell = (event: RegistryEvent): Sentence => {
       ]
     case 'alert-raised':
       return [event.level, tellAlert(event)]
+    case 'agent-enrolled':
+    case 'certificate-issued':
+    case 'certificate-denied':
+      return tellCertificate(event)
     case 'root-accepted':
       return ['watch', `Trust root version ${event.version} is in force: the list of keys has changed.`]
   }

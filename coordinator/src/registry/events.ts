@@ -10,6 +10,8 @@ import { triggerKinds } from '@imlma/protocol/manifest'
 const evidence = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
 const version = z.number().int().min(1)
 const run = z.string().min(1).max(64)
+/** Of a certificate: 32 hexadecimal digits. */
+const serial = z.string().regex(/^[0-9a-f]{32}$/)
 const window = z.object({ start: epochMsSchema, end: epochMsSchema })
 
 export const triggerSchema = z.object({ kind: z.enum(triggerKinds), evidence, at: epochMsSchema })
@@ -210,6 +212,22 @@ export const registryEventSchema = z.discriminatedUnion('kind', [
     alert: z.string().max(64),
     level: z.enum(['watch', 'act']),
     evidence,
+  }),
+  /** By the token whose id is given; its certificate is an event of its own. */
+  z.object({ kind: z.literal('agent-enrolled'), agent: nameSchema, serial, token: z.string().max(64) }),
+  z.object({
+    kind: z.literal('certificate-issued'),
+    agent: nameSchema,
+    serial,
+    notAfter: epochMsSchema,
+    /** Of the signing key that was certified with it. */
+    keyid: sha256Schema,
+  }),
+  z.object({
+    kind: z.literal('certificate-denied'),
+    agent: nameSchema.nullable(),
+    serial,
+    reason: z.string().max(200),
   }),
   z.object({
     kind: z.literal('root-accepted'),

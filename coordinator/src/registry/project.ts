@@ -100,6 +100,9 @@ export const project = ({
     }
     case 'command-seen':
     case 'alert-raised':
+    case 'agent-enrolled':
+    case 'certificate-issued':
+    case 'certificate-denied':
     case 'root-accepted':
       return []
   }
