@@ -1,0 +1,6 @@
+export { digestOfRoot } from './answer.crypto.ts'
+export { digestOfSecret, enrol, renew } from './enrol.tls.ts'
+export { readEnrolled, type Enrolled } from './enrolled.fs.ts'
+export { startRenewal, type Renewal } from './renewal.timer.ts'
+export { openSigningKey, type SigningKey } from './signing-key.fs.ts'
+export { openTlsKey, type TlsKey } from './tls-key.crypto.ts'
