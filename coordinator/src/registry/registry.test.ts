@@ -63,11 +63,11 @@ describe('the registry', () => {
   test('calls the latest promoted version the champion, whatever was rejected after it', async () => {
     const registry = await open()
     expect(await registry.champion('load')).toBeUndefined()
-    await registry.append(decidedRun('load', 1), 1)
-    await registry.append(decidedRun('load', 2), 2)
+    await registry.append([...decidedRun('load', 1), signed('load', 1)], 1)
+    await registry.append([...decidedRun('load', 2), signed('load', 2)], 2)
     await registry.append(decidedRun('load', 3, 'reject'), 3)
     await registry.append(decidedRun('load', 4, 'inconclusive'), 4)
-    await registry.append(decidedRun('other', 1), 5)
+    await registry.append([...decidedRun('other', 1), signed('other', 1)], 5)
     expect((await registry.champion('load'))?.version).toBe(2)
     expect((await registry.versions('load')).map(({ version, state }) => [version, state])).toEqual([
       [1, 'promoted'],
@@ -75,6 +75,19 @@ describe('the registry', () => {
       [3, 'rejected'],
       [4, 'inconclusive'],
     ])
+    await registry.close()
+  })
+
+  test('leaves the champion where it is while a promoted version has no signature', async () => {
+    const registry = await open()
+    await registry.append([...decidedRun('load', 1), signed('load', 1)], 1)
+    // A full disk: nothing could be signed, nothing is served, and the next training is compared with version 1.
+    const failed = { code: 'NO_SPACE', message: 'no space left', hint: '' }
+    await registry.append(
+      [...decidedRun('load', 2), { kind: 'run-failed', model: 'load', run: 'run-2', ...failed }],
+      2,
+    )
+    expect((await registry.champion('load'))?.version).toBe(1)
     await registry.close()
   })
 

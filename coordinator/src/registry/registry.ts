@@ -69,7 +69,7 @@ export interface Registry {
   readonly latestEvents: (limit: number) => Promise<readonly ChainedEvent[]>
   readonly versions: (model: string) => Promise<readonly VersionRecord[]>
   readonly version: (model: string, version: number) => Promise<VersionRecord | undefined>
-  /** The latest promoted version. */
+  /** The latest promoted version that was signed: what may serve. */
   readonly champion: (model: string) => Promise<VersionRecord | undefined>
   /** The version that is in shadow now. */
   readonly shadow: (model: string) => Promise<VersionRecord | undefined>

@@ -187,6 +187,8 @@ describe('the keeper of shadows', () => {
     expect(await keeper.conclude('load')).toEqual([])
     sayDays(1, 60, 0.9)
     await registry.append(decidedRun('load', 3), 5)
+    expect(await keeper.conclude('load')).not.toMatchObject([{ reason: 'superseded' }])
+    await registry.append([signed('load', 3, 7)], 5)
     const facts = await keeper.conclude('load')
     expect(facts).toMatchObject([{ kind: 'shadow-ended', version: 2, reason: 'superseded' }])
     await registry.append(facts, 6)

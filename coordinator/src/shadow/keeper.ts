@@ -165,11 +165,11 @@ export const createShadowKeeper = async (
   }
 }
 
-/** Facts after which another version may be in shadow, or another one champion. */
+/** Facts after which another version may be in shadow, or another one champion: it is one once it is signed. */
 const concerns: ReadonlySet<RegistryEvent['kind']> = new Set([
   'shadow-started',
   'shadow-ended',
-  'version-decided',
+  'version-signed',
 ])
 
 const isOf = (book: ShadowBook, { version, shadow, artifact }: VersionRecord): boolean =>

@@ -143,6 +143,14 @@ const shadows = [
   ) strict`,
 ]
 
+/** A version that was promoted and could not be signed (a full disk) serves nowhere: the one before it goes on. */
+const signedChampions = [
+  `drop view aliases`,
+  `create view aliases as
+    select model, 'champion' as alias, max(version) as version
+    from versions where verdict = 'promote' and envelopeSha256 is not null group by model`,
+]
+
 export const registryMigrations: readonly Migration[] = [
   {
     version: 1,
@@ -150,4 +158,5 @@ export const registryMigrations: readonly Migration[] = [
     statements: [...appendOnlyEvents, ...projections, ...keptForRestart],
   },
   { version: 2, name: 'versions in shadow', statements: shadows },
+  { version: 3, name: 'only signed champions', statements: signedChampions },
 ]
