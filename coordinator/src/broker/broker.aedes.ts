@@ -4,10 +4,10 @@
  *
  * A forbidden publish is taken off the client, counted and acknowledged, but delivered to nobody: refusing it would
  * close the connection, and every client library sends the same packet first when it comes back. Only a false identity
- * costs the connection.
+ * costs the connection. What was refused is told to the control centre as an incident.
  */
 
-import { Aedes, type AedesPublishPacket, type Client } from 'aedes'
+import { Aedes, type AedesPublishPacket, type AuthenticateError, type Client } from 'aedes'
 import {
   channels,
   groupAgent,
@@ -18,15 +18,26 @@ import {
   type Topic,
 } from '@imlma/protocol/wire'
 import { Failure, invariant } from '@imlma/protocol/result'
-import { decidePublish, maySubscribe, nameOf, parseIdentity, type Identity } from './access.ts'
+import {
+  decidePublish,
+  mayReceive,
+  maySubscribe,
+  nameOf,
+  parseIdentity,
+  type Holder,
+  type Identity,
+} from './access.ts'
+import { createAdmission, type AdmissionOptions } from './admission.ts'
 import type { Broker, BrokerHooks, QuarantineCode } from './broker.ts'
-import { listen } from './listener.net.ts'
+import { toHostname } from './listener.net.ts'
+import { openDoors, type DoorsOptions } from './doors.tls.ts'
+import { createIncidentChannel } from './incident-channel.timer.ts'
+import type { IncidentOptions, Refused } from './incidents.ts'
 import { boundQueues } from './queue-bound.aedes.ts'
+import { guardSessions } from './session-guard.aedes.ts'
 
-export interface BrokerOptions {
+export interface BrokerOptions extends Omit<DoorsOptions, 'host'>, AdmissionOptions, IncidentOptions {
   readonly host?: string
-  /** 0 lets the system choose. */
-  readonly port: number
 }
 
 /** A subscriber that stops reading is cut after this time; until then it holds up everyone on a shared topic. */
@@ -35,6 +46,15 @@ const drainTimeoutMs = 3_000
 /** A connection must say who it is within this time. */
 const connectTimeoutMs = 10_000
 
+/** Levels of a topic; ours have six. More than this ends the connection before anything is matched. */
+const topicLevelsMax = 16
+
+/** Filters of one client: an agent needs five, the control centre one a channel. */
+const subscriptionsMax = 64
+
+/** Messages with quality of service 2 that one client has begun and not released; nobody of ours sends any. */
+const inflightInboundMax = 64
+
 /** Messages kept for an agent that is away: far above the commands that a month brings. */
 const queuedMessagesMax = 1_000
 
@@ -42,9 +62,14 @@ const quarantinePrefix = '$imlma/quarantine'
 
 /** Listens on return. Throws `Failure` PORT_TAKEN, NOT_LOOPBACK, LISTEN_FAILED. */
 export const createBroker = async (
-  { onReadings, onPresence, onQuarantine }: BrokerHooks,
-  { host = '127.0.0.1', port }: BrokerOptions,
+  { onReadings, onPresence, onQuarantine, onTrouble }: BrokerHooks,
+  { host = '127.0.0.1', ...options }: BrokerOptions,
 ): Promise<Broker> => {
+  const { certified } = options
+  const admit = createAdmission(certified !== undefined, options)
+  const incidents = createIncidentChannel((topic, payload) => {
+    aedes.publish({ cmd: 'publish', topic, payload, qos: 1, retain: true, dup: false }, () => undefined)
+  }, options)
   const identities = new WeakMap<Client, Identity>()
   const agents = new Map<Client, Address>()
   const unacknowledged = new Set<Client>()
@@ -52,12 +77,17 @@ export const createBroker = async (
   let published = 0
   let subscriptionsRefused = 0
   let identitiesRefused = 0
-  let packetsCut = 0
+  let connectsRefused = 0
+  let clientsFailed = 0
 
   /** Takes a publish off its client: nobody receives it, nothing is retained. */
   const divert = (client: Identity, packet: AedesPublishPacket, code: QuarantineCode): void => {
     quarantined[code] = (quarantined[code] ?? 0) + 1
-    onQuarantine?.(nameOf(client), packet.topic, code)
+    onQuarantine?.(nameOf(client), packet.topic.slice(0, 200), code)
+    if (code !== 'NOT_STORED') {
+      const agent = client.role === 'agent' ? client.agent : null
+      incidents.note({ code, client: nameOf(client), agent, detail: packet.topic })
+    }
     packet.topic = `${quarantinePrefix}/${code}`
     packet.payload = ''
     packet.retain = false
@@ -100,6 +130,8 @@ export const createBroker = async (
     concurrency: 0,
     drainTimeout: drainTimeoutMs,
     connectTimeout: connectTimeoutMs,
+    maxTopicLevels: topicLevelsMax,
+    maxInflightInbound: inflightInboundMax,
     preConnect: (_client, packet, done) => {
       // Only agents have sessions that outlive a connection: anybody else's would gather messages for ever.
       const identity = parseIdentity(packet.clientId)
@@ -107,14 +139,24 @@ export const createBroker = async (
       done(null, true)
     },
     authenticate: (client, _username, _password, done) => {
-      const identity = identityOf(client)
-      if (identity === undefined) {
+      const holder = doors.peerOf(client.conn)?.holder
+      const admission = admit(client.id, holder, doors.openOf, Date.now())
+      if (!admission.ok) {
+        const { code, message } = admission.refusal
+        if (code !== 'BAD_IDENTITY') {
+          connectsRefused += 1
+          done(unavailable(message), null)
+          return
+        }
         identitiesRefused += 1
+        incidents.note({ code, ...culpritOf(client, holder), detail: message })
         done(null, false)
         return
       }
+      const identity = admission.value
       identities.set(client, identity)
       if (identity.role === 'agent') agents.set(client, identity)
+      doors.settle(client.conn, identity.role === 'coordinator')
       done(null, true)
     },
     authorizePublish: (client, packet, done) => {
@@ -139,16 +181,31 @@ export const createBroker = async (
     },
     authorizeSubscribe: (client, subscription, done) => {
       const identity = identities.get(client)
-      const isAllowed = identity !== undefined && maySubscribe(identity, subscription.topic)
+      const held = Object.keys((client as unknown as { subscriptions: object }).subscriptions).length
+      const isAllowed =
+        identity !== undefined && held < subscriptionsMax && maySubscribe(identity, subscription.topic)
       if (!isAllowed) subscriptionsRefused += 1
       done(null, isAllowed ? subscription : null)
     },
+    authorizeForward: (client, packet) => {
+      const identity = identities.get(client)
+      return identity !== undefined && mayReceive(identity, packet.topic) ? packet : null
+    },
   })
   boundQueues(aedes, queuedMessagesMax)
+  guardSessions(aedes, (client, filter) => {
+    const identity = identities.get(client)
+    return identity !== undefined && maySubscribe(identity, filter)
+  })
   aedes.on('clientDisconnect', (client) => {
     unacknowledged.delete(client)
     agents.delete(client)
   })
+  const fail = (): void => {
+    clientsFailed += 1
+  }
+  aedes.on('clientError', fail)
+  aedes.on('connectionError', fail)
 
   const close = async (): Promise<void> => {
     await new Promise<void>((resolve) => {
@@ -156,14 +213,15 @@ export const createBroker = async (
     })
   }
 
-  const listener = await listen({
-    host,
-    port,
-    onConnection: (socket) => aedes.handle(socket),
-    onPacketCut: () => {
-      packetsCut += 1
+  const doors = await openDoors(
+    {
+      onConnection: (socket) => aedes.handle(socket),
+      onRefused: incidents.note,
+      onFailure: (error) => onTrouble?.(error),
     },
-  }).catch(async (failure: unknown) => {
+    { host, ...options },
+  ).catch(async (failure: unknown) => {
+    incidents.close()
     await close()
     throw failure
   })
@@ -181,35 +239,50 @@ export const createBroker = async (
     })
   }
 
+  const port = (doors.plain ?? doors.certified)?.port ?? 0
+  const certifiedUrl =
+    certified && doors.certified && `mqtts://${toHostname(certified.host)}:${doors.certified.port}`
   return {
     host,
-    port: listener.port,
-    url: `mqtt://${host.includes(':') ? `[${host}]` : host}:${listener.port}`,
+    port,
+    url: doors.plain === undefined && certifiedUrl ? certifiedUrl : `mqtt://${toHostname(host)}:${port}`,
+    ...(certifiedUrl === undefined ? {} : { certifiedUrl }),
     publish,
     retryUnacknowledged: () => {
       for (const client of unacknowledged) client.close()
       unacknowledged.clear()
     },
+    renewTls: (material) => doors.certified?.renew(material),
     counters: () => ({
+      ...doors.counters(),
       clients: aedes.connectedClients,
       published,
       quarantined: { ...quarantined },
       subscriptionsRefused,
       identitiesRefused,
-      packetsCut,
+      connectsRefused,
+      clientsFailed,
     }),
     close: async () => {
-      await listener.close()
+      incidents.close()
+      await doors.close()
       await close()
     },
   }
 }
 
-/** Who is at the other end. The one place that changes when connections carry certificates. */
-const identityOf = (client: Client): Identity | undefined => {
-  const identity = parseIdentity(client.id)
-  return identity.ok ? identity.value : undefined
-}
+/** Who is to be named for a false identity: the holder of the certificate, or what the client calls itself. */
+const culpritOf = (client: Client, holder: Holder | undefined): Pick<Refused, 'client' | 'agent'> =>
+  holder === undefined
+    ? { client: `client ${client.id}`, agent: null }
+    : {
+        client: `${holder.kind} ${holder.site}/${holder.name}`,
+        agent: holder.kind === 'agent' ? holder.name : null,
+      }
+
+/** CONNACK 3: the client may try again later. */
+const unavailable = (message: string): AuthenticateError =>
+  Object.assign(new Error(message), { returnCode: 3 }) as AuthenticateError
 
 const toBytes = (payload: AedesPublishPacket['payload']): Uint8Array =>
   typeof payload === 'string' ? Buffer.from(payload) : payload

@@ -6,8 +6,18 @@
 import { connect } from 'mqtt'
 import { limits } from '@imlma/protocol/limits'
 import { Failure, invariant } from '@imlma/protocol/result'
-import { channels, parseTopic, toFilter, toTopic, type ChannelName } from '@imlma/protocol/wire'
+import {
+  channels,
+  parseJsonMessage,
+  parseTopic,
+  toFilter,
+  toTopic,
+  type ChannelName,
+} from '@imlma/protocol/wire'
+import type { TlsMaterial } from '../trust/pki/index.ts'
+import { incidentPrefix } from './access.ts'
 import type { BrokerClient, BrokerMessage } from './client.ts'
+import { incidentSchema, type Incident } from './incidents.ts'
 import { createInFlight } from './in-flight.ts'
 import { isLoopback } from './listener.net.ts'
 
@@ -16,6 +26,11 @@ export interface BrokerClientOptions {
   readonly url: string
   /** `coordinator:{name}`, or any name of a technician's tool. */
   readonly clientId: string
+  /**
+   * Whom to believe and who we are, for `mqtts://`; asked for before each connect, so that a renewed certificate is
+   * used by the next one. Without it the authorities of the system count, and nothing is shown.
+   */
+  readonly tls?: () => Promise<Partial<TlsMaterial>>
   readonly username?: string
   readonly password?: string
   /** An unanswered publish is given up after this time; it may still arrive. */
@@ -28,17 +43,26 @@ const inFlightMax = 64
 /** Publishes that wait for a place: an assignment and a chunk for each agent of the largest embedded fleet. */
 const waitingMax = 10_000
 
+/** An incident has some hundred bytes. */
+const incidentBytesMax = 4_096
+
 const pauseMsMin = 200
 const pauseMsMax = 5_000
+
+export interface BrokerConnection extends BrokerClient {
+  /** What an embedded broker has refused, from now on and what it remembers; an outside one tells nothing. */
+  readonly onIncident: (listener: (incident: Incident) => void) => void
+}
 
 /** Connects in the background. Throws `Failure` INSECURE_URL. */
 export const createBrokerClient = ({
   url,
   clientId,
+  tls,
   username,
   password,
   publishTimeoutMs = 10_000,
-}: BrokerClientOptions): BrokerClient => {
+}: BrokerClientOptions): BrokerConnection => {
   requireSafe(url)
   const client = connect(url, {
     protocolVersion: 4,
@@ -49,6 +73,8 @@ export const createBrokerClient = ({
     // Both are done here: with a growing, random pause, and before anybody is told of the connection.
     reconnectPeriod: 0,
     resubscribe: false,
+    manualConnect: true,
+    ...(url.startsWith('mqtts:') ? { minVersion: 'TLSv1.3', rejectUnauthorized: true } : {}),
     queueQoSZero: false,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
@@ -61,6 +87,33 @@ export const createBrokerClient = ({
   let failures = 0
   let isClosed = false
   let retryTimer: NodeJS.Timeout | undefined
+  let lastError: unknown
+  const incidentListeners = new Set<(incident: Incident) => void>()
+
+  const connectNow = async (go: () => void): Promise<void> => {
+    try {
+      Object.assign(client.options, await tls?.())
+    } catch (error) {
+      lastError = error
+      retryLater()
+      return
+    }
+    if (!isClosed) go()
+  }
+  const retryLater = (): void => {
+    if (isClosed || retryTimer !== undefined) return
+    const pauseMs = Math.min(pauseMsMax, pauseMsMin * 2 ** failures) * (0.5 + Math.random())
+    failures += 1
+    retryTimer = setTimeout(() => {
+      retryTimer = undefined
+      void connectNow(() => client.reconnect())
+    }, pauseMs)
+  }
+
+  /** An outside broker has no incidents to tell, and may refuse. */
+  const subscribeIncidents = (): void => {
+    client.subscribeAsync(`${incidentPrefix}/+`, { qos: 1 }).catch(() => undefined)
+  }
 
   const subscribeNow = async (channel: ChannelName): Promise<void> => {
     try {
@@ -73,7 +126,7 @@ export const createBrokerClient = ({
         `the broker refused ${toFilter(channel)} to ${clientId}`,
         {
           cause,
-          hint: 'check the access rules of the broker for the coordinator',
+          hint: 'check the access rules of the broker for the coordinator; where the site has certificates it connects with mqtts://',
         },
       )
       awaited.get(channel)?.forEach(({ reject }) => reject(failure))
@@ -86,34 +139,39 @@ export const createBrokerClient = ({
 
   client.on('connect', () => {
     failures = 0
+    lastError = undefined
+    if (incidentListeners.size > 0) subscribeIncidents()
     void Promise.all([...listeners.keys()].map(subscribeNow)).then(() => {
       if (client.connected) for (const listener of onConnectListeners) listener()
     })
   })
-  client.on('close', () => {
-    if (isClosed || retryTimer !== undefined) return
-    const pauseMs = Math.min(pauseMsMax, pauseMsMin * 2 ** failures) * (0.5 + Math.random())
-    failures += 1
-    retryTimer = setTimeout(() => {
-      retryTimer = undefined
-      client.reconnect()
-    }, pauseMs)
-  })
+  client.on('close', retryLater)
   // Told by `connected`, `onConnect` and every publish that fails.
-  client.on('error', () => undefined)
+  client.on('error', (error) => {
+    lastError = error
+  })
   client.on('message', (topicName, payload, { retain }) => {
+    if (topicName.startsWith(incidentPrefix)) {
+      const incident = parseJsonMessage(incidentSchema, payload, incidentBytesMax)
+      if (incident.ok) for (const listener of incidentListeners) listener(incident.value)
+      return
+    }
     const topic = parseTopic(topicName)
     if (topic === undefined || payload.byteLength > limits.packetBytesMax) return
     const { channel, ...where } = topic
     for (const listener of listeners.get(channel) ?? []) listener({ ...where, payload, retained: retain })
   })
 
-  const unreachable = (cause?: unknown): Failure =>
-    new Failure('BROKER_UNREACHABLE', `no connection to the broker at ${url}`, {
+  const unreachable = (cause: unknown = lastError): Failure => {
+    const why = cause instanceof Error ? `: ${cause.message}` : ''
+    return new Failure('BROKER_UNREACHABLE', `no connection to the broker at ${url}${why}`, {
       cause,
       retryable: true,
-      hint: 'start the broker, or correct --broker',
+      hint: 'start the broker, or correct --broker, --broker-ca, --broker-cert and --broker-key',
     })
+  }
+
+  void connectNow(() => client.connect())
 
   return {
     subscribe: async (channel, listener) => {
@@ -138,6 +196,10 @@ export const createBrokerClient = ({
       onConnectListeners.add(listener)
       if (client.connected) queueMicrotask(listener)
       return () => onConnectListeners.delete(listener)
+    },
+    onIncident: (listener) => {
+      incidentListeners.add(listener)
+      if (client.connected) subscribeIncidents()
     },
     connected: () => client.connected,
     close: async () => {

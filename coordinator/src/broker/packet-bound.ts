@@ -1,30 +1,47 @@
 /**
- * Counts the bytes of MQTT packets in a stream before anybody parses them: the parser of the embedded broker would
- * gather a packet of any length. Reads fixed headers only (MQTT 3.1.1, "Fixed header", "Remaining Length").
+ * Looks at the bytes of an MQTT connection before anybody parses them: the parser of the embedded broker would gather a
+ * packet of any length from anybody. Reads fixed headers only (MQTT 3.1.1, "Fixed header", "Remaining Length").
  */
 
-/** True as long as every packet so far announces at most the bound; false for ever after the first that does not. */
-export type PacketBound = (bytes: Uint8Array) => boolean
+export interface PacketBounds {
+  /** Of a PUBLISH, which may carry a payload. */
+  readonly publishBytesMax: number
+  /** Of every other packet. */
+  readonly otherBytesMax: number
+}
+
+/** How many packets begin in these bytes; undefined for ever after the first that breaks a bound. */
+export type PacketCount = (bytes: Uint8Array) => number | undefined
 
 /** Bytes of the remaining length; a fifth one is not MQTT. */
 const lengthBytesMax = 4
 
-/** A bound for one connection. `bytes` are its chunks in order, cut anywhere. */
-export const createPacketBound = (packetBytesMax: number): PacketBound => {
+const connectType = 1
+const publishType = 3
+
+/** Bounds for one connection. `bytes` are its chunks in order, cut anywhere; the first packet must be a CONNECT. */
+export const createPacketBound = ({ publishBytesMax, otherBytesMax }: PacketBounds): PacketCount => {
   /** Bytes of the current packet's body that are still to come; its header is being read where it is undefined. */
   let body: number | undefined
   let length = 0
   let lengthBytes = -1
+  let bytesMax = otherBytesMax
+  let isConnected = false
   let isCut = false
 
-  /** False when this byte breaks the bound. */
+  /** False when this byte breaks a bound. */
   const readHeader = (byte: number): boolean => {
     lengthBytes += 1
-    // The first byte is the packet's type.
-    if (lengthBytes === 0) return true
+    if (lengthBytes === 0) {
+      const type = byte >> 4
+      if (!isConnected && type !== connectType) return false
+      isConnected = true
+      bytesMax = type === publishType ? publishBytesMax : otherBytesMax
+      return true
+    }
     length += (byte & 0x7f) * 128 ** (lengthBytes - 1)
     if (byte < 0x80) body = length
-    return length <= packetBytesMax && (body !== undefined || lengthBytes < lengthBytesMax)
+    return length <= bytesMax && (body !== undefined || lengthBytes < lengthBytesMax)
   }
 
   const startPacket = (): void => {
@@ -34,11 +51,11 @@ export const createPacketBound = (packetBytesMax: number): PacketBound => {
   }
 
   return (bytes) => {
-    if (isCut) return false
-    for (let at = 0; at < bytes.length;) {
+    let packets = 0
+    for (let at = 0; at < bytes.length && !isCut;) {
       if (body === undefined) {
+        if (lengthBytes < 0) packets += 1
         isCut = !readHeader(bytes[at] as number)
-        if (isCut) return false
         at += 1
       } else {
         const skipped = Math.min(body, bytes.length - at)
@@ -47,6 +64,6 @@ export const createPacketBound = (packetBytesMax: number): PacketBound => {
       }
       if (body === 0) startPacket()
     }
-    return true
+    return isCut ? undefined : packets
   }
 }
