@@ -160,7 +160,8 @@ const learn = async (
     {
       signal,
       onTrial: (state) => {
-        kept = kept.then(() => parts.studies.keep(model, run, state))
+        // The next trial keeps all of the study again: one that the disk did not take must not end the training.
+        kept = kept.then(() => parts.studies.keep(model, run, state)).catch(() => undefined)
       },
       onProgress: ({ phase, fraction }) => onProgress({ fraction, detail: phase }),
     },

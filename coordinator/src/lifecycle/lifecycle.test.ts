@@ -9,7 +9,7 @@ import { openRegistry } from '../registry/registry.kysely.ts'
 import type { Registry } from '../registry/registry.ts'
 import { openDatabase } from '../storage/database.sqlite.ts'
 import { modelDefinitionSchema } from './definition.ts'
-import { createLifecycle, type Lifecycle, type PerformEffect } from './lifecycle.ts'
+import { createLifecycle, type Lifecycle, type LifecycleParts, type PerformEffect } from './lifecycle.ts'
 import type { RunEffect } from './run.ts'
 
 const definition = modelDefinitionSchema.parse({
@@ -133,7 +133,11 @@ describe('the life of a model', () => {
       head: createHeadFile(join(folder, 'head.json')),
     })
 
-  const live = async (perform: PerformEffect, triggers: (Trigger | undefined)[]): Promise<Lifecycle> =>
+  const live = async (
+    perform: PerformEffect,
+    triggers: (Trigger | undefined)[],
+    changes: Partial<LifecycleParts> = {},
+  ): Promise<Lifecycle> =>
     createLifecycle(
       {
         registry,
@@ -149,6 +153,7 @@ describe('the life of a model', () => {
         onFailure: (error) => {
           throw error
         },
+        ...changes,
       },
       [definition],
     )
@@ -234,6 +239,33 @@ describe('the life of a model', () => {
     expect(new Set(await kinds()).size).toBe((await kinds()).length)
     // The trigger's book is told again: the kill may have come before it was told the first time.
     expect(started).toEqual([trigger, trigger])
+  })
+
+  test('goes no further than its start until that is told', async () => {
+    let isFull = true
+    const failures: unknown[] = []
+    lifecycle = await live(promoting, [trigger], {
+      onStarted: async (_model, what) => {
+        if (isFull) throw new Failure('NO_SPACE', 'the disk is full')
+        started.push(what)
+      },
+      onFailure: (error) => failures.push(error),
+    })
+    for (let looks = 1; looks <= 2; looks += 1) {
+      await lifecycle.tick()
+      await vi.waitFor(() => expect(failures).toHaveLength(looks), { interval: 5 })
+    }
+    expect(begun).toEqual([])
+    isFull = false
+    await vi.waitFor(
+      async () => {
+        await lifecycle.tick()
+        expect(await kinds()).toContain('run-completed')
+      },
+      { interval: 5 },
+    )
+    expect(begun).toEqual(promoted)
+    expect(started).toEqual([trigger])
   })
 
   describe('with a version in shadow', () => {

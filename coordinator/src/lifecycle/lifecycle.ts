@@ -58,6 +58,8 @@ interface Life {
   state: Run
   events: ChainedEvent[]
   working: Promise<void> | undefined
+  /** Its start is to be told, and was not yet. */
+  untold: Trigger | undefined
   progress: { fraction: number | null; detail: string }
 }
 
@@ -103,6 +105,13 @@ export const createLifecycle = async (
     }
   }
 
+  /** Where that fails (a full disk) the run waits: one that went on to its end untold would be started once more. */
+  const tell = async (life: Life): Promise<void> => {
+    if (life.untold === undefined) return
+    await parts.onStarted(life.definition.name, life.untold)
+    life.untold = undefined
+  }
+
   const look = async (life: Life): Promise<void> => {
     if (life.state.phase === 'waiting') {
       const ended = await parts.concludeShadow(life.definition, parts.now())
@@ -116,8 +125,9 @@ export const createLifecycle = async (
         [{ kind: 'retraining-triggered', model, run: parts.newRunId(trigger), trigger }],
         parts.now(),
       )
-      await parts.onStarted(model, trigger)
+      life.untold = trigger
     }
+    await tell(life)
     await work(life)
   }
 
@@ -157,7 +167,14 @@ const recall = async (parts: LifecycleParts, definition: ModelDefinition): Promi
   const started = events.find(({ event }) => event.kind === 'retraining-triggered')?.event
   // A kill between the fact and the trigger's own book must not make the trigger fire twice.
   if (started?.kind === 'retraining-triggered') await parts.onStarted(definition.name, started.trigger)
-  return { definition, state, events, working: undefined, progress: { fraction: null, detail: '' } }
+  return {
+    definition,
+    state,
+    events,
+    working: undefined,
+    untold: undefined,
+    progress: { fraction: null, detail: '' },
+  }
 }
 
 /** Facts that name the run, and those that name only its version. */
