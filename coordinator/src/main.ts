@@ -15,9 +15,11 @@ import { layoutOf, type Layout } from './layout.ts'
 import { readDefinitions } from './lifecycle/definition.fs.ts'
 import { lockPart } from './lock.sqlite.ts'
 import { createLog, type Log } from './log.pino.ts'
+import { publicHosts, toUrlHost } from './public-hosts.os.ts'
 import { parseSettings, type Settings } from './settings.commander.ts'
 import { createReadingsStore, openReadingsReader } from './storage/readings.sqlite.ts'
 import type { ReadingsReader } from './storage/readings.ts'
+import { authorityExists, createAuthority } from './trust/pki/index.ts'
 
 type Stop = () => Promise<void> | void
 
@@ -94,6 +96,13 @@ const awaitReadings = async (path: string): Promise<ReadingsReader> => {
   }
 }
 
+/** What the gateways of a certified site are told, and where they enrol. */
+const toEnrolment = ({ host, gatewayPort, publicHost, broker, mqttsPort }: Settings) => {
+  const hosts = publicHosts(host, publicHost)
+  const agentsBrokerUrl = broker ?? `mqtts://${toUrlHost(hosts[0] ?? host)}:${mqttsPort}`
+  return { host, port: gatewayPort, publicHosts: hosts, agentsBrokerUrl }
+}
+
 const startControl = async (start: Start, brokerUrl: string, readings: ReadingsReader) => {
   const { settings, layout, log, stops } = start
   stops.unshift(lockPart(settings.dataDir, 'control'))
@@ -107,26 +116,28 @@ const startControl = async (start: Start, brokerUrl: string, readings: ReadingsR
       brokerUrl,
       definitions: settings.models === undefined ? [] : await readDefinitions(settings.models),
       version,
+      ...((await authorityExists(`${layout.trust}/pki`)) ? { enrolment: toEnrolment(settings) } : {}),
     },
   )
   stops.unshift(centre.stop)
-  return centre.url
+  return { api: centre.url, ...(centre.gatewayUrl === undefined ? {} : { gateway: centre.gatewayUrl }) }
 }
 
-const startParts = async (start: Start): Promise<{ api?: string; broker: string }> => {
+const startParts = async (start: Start): Promise<{ api?: string; gateway?: string; broker: string }> => {
   const { settings, layout, stops } = start
+  if (settings.tls) await createAuthority(`${layout.trust}/pki`, settings.site)
   if (settings.part === 'broker') return { broker: (await startBroker(start)).url }
   if (settings.part === 'all' && settings.broker === undefined) {
     const { url, readings } = await startBroker(start)
-    return { api: await startControl(start, url, readings), broker: url }
+    return { ...(await startControl(start, url, readings)), broker: url }
   }
   const broker = settings.broker ?? `mqtt://${settings.host}:${settings.mqttPort}`
   if (settings.part === 'all') {
-    return { api: await startControl(start, broker, await startSubscriber(start, broker)), broker }
+    return { ...(await startControl(start, broker, await startSubscriber(start, broker))), broker }
   }
   const readings = await awaitReadings(layout.readings)
   stops.unshift(() => readings.close())
-  return { api: await startControl(start, broker, readings), broker }
+  return { ...(await startControl(start, broker, readings)), broker }
 }
 
 const settings = parseSettings(process.argv, version)

@@ -17,9 +17,17 @@ export interface Settings {
   /** HTTP: API and page. */
   readonly port: number
   readonly mqttPort: number
+  /** Of the embedded broker, for agents with certificates. */
+  readonly mqttsPort: number
   /** An outside broker, or the `broker` part in another process. */
   readonly broker?: string
   readonly models?: string
+  /** Makes a certificate authority where there is none; a site that has one is certified with or without it. */
+  readonly tls: boolean
+  /** HTTPS: enrolment, renewal and artifacts for gateways. */
+  readonly gatewayPort: number
+  /** Names under which gateways reach this control centre; the first is the one they are told. */
+  readonly publicHost?: readonly string[]
   /** `simulated`: readings may carry times ahead of this machine's clock. */
   readonly clock: 'real' | 'simulated'
   readonly log: LogLevel
@@ -42,7 +50,11 @@ export const parseSettings = (argv: readonly string[], version: string): Setting
       .option('--host <address>', 'address to listen on', '127.0.0.1')
       .option('--port <number>', 'port of API and page; 0 takes a free one', toPort, 4_600)
       .option('--mqtt-port <number>', 'port of the embedded broker; 0 takes a free one', toPort, 1_883)
+      .option('--mqtts-port <number>', 'its port for agents with certificates', toPort, 8_883)
       .option('--broker <url>', 'use this broker instead of the embedded one')
+      .option('--tls', 'certificates for agents: makes a certificate authority where there is none', false)
+      .option('--gateway-port <number>', 'port where gateways enrol; 0 takes a free one', toPort, 8_443)
+      .option('--public-host <names>', 'names under which gateways reach us, separated by commas', toHosts)
       .option('--models <file>', 'JSON file with the definitions of the models')
       .addOption(
         new Option('--clock <kind>', 'simulated: readings may lie ahead of our clock')
@@ -72,6 +84,12 @@ Examples:
 const toName = (text: string): string => {
   if (!isName(text)) throw new InvalidArgumentError('Letters, digits, _ and -; at most 64.')
   return text
+}
+
+const toHosts = (text: string): readonly string[] => {
+  const hosts = text.split(',').map((host) => host.trim())
+  if (hosts.length <= 32 && hosts.every((host) => /^[A-Za-z0-9.:-]{1,253}$/.test(host))) return hosts
+  throw new InvalidArgumentError('Host names or addresses, separated by commas; at most 32.')
 }
 
 const toPort = (text: string): number => {

@@ -51,6 +51,7 @@ import { createUploads } from './uploads.fs.ts'
 import { createFreeze } from './freeze.fs.ts'
 import { createSignedVersions } from './signed-versions.ts'
 import { listenToAgents } from './agent-facts.ts'
+import { openEnrolment, type EnrolmentOptions } from './enrolment.process.ts'
 import { every } from './every.timer.ts'
 import { followShadows } from './shadows.ts'
 
@@ -62,6 +63,8 @@ export interface CentreOptions {
   readonly brokerUrl: string
   readonly definitions: readonly ModelDefinition[]
   readonly version: string
+  /** Of a certified site: where its gateways enrol. */
+  readonly enrolment?: Omit<EnrolmentOptions, 'folder'>
 }
 
 /** Where versions come from: what freezes readings, trains on them, and judges what came out. */
@@ -76,6 +79,8 @@ export interface CentreParts {
 
 export interface Centre {
   readonly url: string
+  /** Of the gateway listener of a certified site. */
+  readonly gatewayUrl: string | undefined
   readonly stop: () => Promise<void>
 }
 
@@ -248,6 +253,12 @@ export const startCentre = async (
   const endFleet = await feedFleet({ client, fleet, now, onFailure })
   await listenToAgents({ client, fleet, registry, now, onFailure })
   await client.subscribe('fetch', transfer.accept)
+  const enrolment =
+    options.enrolment &&
+    (await openEnrolment(
+      { trust, registry, states, artifacts, isServable: signed.isServable, now, onFailure },
+      { folder: layout.trust, ...options.enrolment },
+    ))
   const endTicks = every(tickMs, lifecycle.tick, onFailure)
   const endShadowFlush = every(shadowFlushMs, shadows.flush, onFailure)
   const endRefresh = every(1_000, control.refresh, onFailure)
@@ -262,7 +273,9 @@ export const startCentre = async (
 
   return {
     url: server.url,
+    gatewayUrl: enrolment?.url,
     stop: async () => {
+      await enrolment?.stop()
       await Promise.all([endTicks(), endShadowFlush(), endRefresh(), endReview()])
       await server.close()
       await lifecycle.stop()

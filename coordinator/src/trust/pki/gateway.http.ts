@@ -89,8 +89,7 @@ export const startGateway = async (parts: GatewayParts, options: GatewayOptions)
     perSecond = 8,
   } = options
   const server = createServer({
-    ...options.tls,
-    minVersion: 'TLSv1.3',
+    ...toContext(options.tls),
     requestCert: true,
     // A new gateway has none yet: the routes that need one look whether OpenSSL has verified it.
     rejectUnauthorized: false,
@@ -125,7 +124,7 @@ export const startGateway = async (parts: GatewayParts, options: GatewayOptions)
   })
   return {
     port: (server.address() as AddressInfo).port,
-    renewTls: (material) => server.setSecureContext({ ...material, minVersion: 'TLSv1.3' }),
+    renewTls: (material) => server.setSecureContext(toContext(material)),
     close: () =>
       new Promise((closed) => {
         server.close(() => closed())
@@ -133,6 +132,10 @@ export const startGateway = async (parts: GatewayParts, options: GatewayOptions)
       }),
   }
 }
+
+/** The authority goes along with the certificate: a new gateway compares it with its token. */
+const toContext = ({ ca, cert, key }: TlsMaterial) =>
+  ({ ca, cert: `${cert}${ca}`, key, minVersion: 'TLSv1.3' }) as const
 
 /** Counted before the handshake, which is what costs. */
 const boundByAddress = (server: ReturnType<typeof createServer>, most: number): void => {

@@ -2,7 +2,7 @@
 
 import { isName } from '@imlma/protocol/wire'
 
-export const identityKinds = ['agent', 'coordinator', 'broker', 'gateway'] as const
+export const identityKinds = ['agent', 'coordinator', 'broker', 'gateway', 'api'] as const
 export type IdentityKind = (typeof identityKinds)[number]
 
 export interface Identity {
