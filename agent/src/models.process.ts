@@ -7,6 +7,7 @@ import { crc32, verifySignature } from '@imlma/protocol/node'
 import { accept } from '@imlma/protocol/result'
 import type { Envelope } from '@imlma/protocol/trust'
 import type { Alarms } from './alarms.ts'
+import { openClock } from './clock.process.ts'
 import type { Forwarder } from './link/forwarder.timer.ts'
 import type { Link } from './link/link.ts'
 import type { Log } from './log.pino.ts'
@@ -41,9 +42,6 @@ interface StartParts {
   readonly reportNow: () => void
 }
 
-/** A clock before this has not been set since the gateway lost power. */
-const clockMin = Date.UTC(2026, 0, 1)
-
 export const openModels = async (folder: string, link: Link): Promise<ModelRooms> => {
   const store = await openStore({ folder })
   const file = await openState(join(folder, 'state.json'))
@@ -56,7 +54,10 @@ export const openModels = async (folder: string, link: Link): Promise<ModelRooms
       return envelope === undefined ? undefined : claimedManifest(envelope)
     },
     start: async ({ anchor, alarms, log, serving, shadows, forwarder, reportNow }, address) => {
-      models = await startModels(
+      let latest: Uint8Array | undefined
+      const onTrusted = (): void => void (latest && models?.desired(latest))
+      const kept = await openClock(join(folder, '..'), { alarms, log, onTrusted })
+      const started = await startModels(
         {
           store,
           file,
@@ -67,7 +68,7 @@ export const openModels = async (folder: string, link: Link): Promise<ModelRooms
           shadowServing: { start: shadows.activate, stop: shadows.deactivate, onRun: shadows.onRun },
           transfer: createTransfer({ link, crc32, requestId: randomUUID, wait, random: Math.random }),
           link,
-          clock: { now: Date.now, trusted: () => Date.now() >= clockMin },
+          clock: kept.clock,
           monotonicMs: () => performance.now(),
           wait,
           random: Math.random,
@@ -81,6 +82,17 @@ export const openModels = async (folder: string, link: Link): Promise<ModelRooms
         },
         address,
       )
+      models = {
+        ...started,
+        desired: (payload) => {
+          latest = payload
+          return started.desired(payload)
+        },
+        stop: async () => {
+          await started.stop()
+          await kept.stop()
+        },
+      }
       return models
     },
   }

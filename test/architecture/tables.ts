@@ -78,12 +78,13 @@ const everyDeciding = [
 export const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   agent: {
     identity: [],
+    clock: [],
     link: ['outbox'],
     outbox: [],
     history: ['outbox'],
     sources: ['outbox'],
     serving: ['history'],
-    models: ['serving', 'link'],
+    models: ['serving', 'link', 'clock'],
     monitoring: ['serving', 'models', 'history', 'link'],
     api: ['serving', 'models', 'monitoring', 'outbox', 'sources', 'link'],
   },

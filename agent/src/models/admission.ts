@@ -20,6 +20,7 @@ import {
   desiredPayloadType,
   desiredSchema,
   openEnvelope,
+  readSignatures,
   type Desired,
   type Envelope,
   type TrustRefusal,
@@ -27,13 +28,7 @@ import {
   type VerifySignature,
 } from '@imlma/protocol/trust'
 import type { InstalledVersion } from '@imlma/protocol/wire'
-
-export interface Clock {
-  /** UTC epoch milliseconds, as far as this machine knows. */
-  readonly now: () => number
-  /** False when the time may be far off: what depends on it is then refused, and what must work without it goes on. */
-  readonly trusted: () => boolean
-}
+import type { Clock } from '../clock/clock.ts'
 
 export interface AdmissionTerms {
   readonly root: TrustRoot
@@ -43,6 +38,8 @@ export interface AdmissionTerms {
   readonly clock: Clock
   /** Counter of the last assignment that was accepted. */
   readonly desiredCounter: number
+  /** Keys that signed it. Once none of them is a director's any more, counting begins anew (see `counterInForce`). */
+  readonly desiredSigners: readonly string[]
 }
 
 export type AdmissionRefusal = TrustRefusal | 'CONTRACT_MISMATCH' | 'SHADOW_ONLY'
@@ -63,6 +60,8 @@ export interface AdmittedEntry {
 
 export interface Admission {
   readonly counter: number
+  /** Directors' keys that signed it. */
+  readonly signers: readonly string[]
   /** True for the assignment that was accepted last: retained, it comes with every connect. */
   readonly repeated: boolean
   /** What is to be served, and what is to run beside it. */
@@ -73,14 +72,18 @@ export interface Admission {
 /** The assignment, once everything about it but its single models has been verified, in this order. */
 export const admitDesired = (
   envelope: Envelope,
-  { root, verify, site, agent, clock, desiredCounter }: AdmissionTerms,
+  { root, verify, site, agent, clock, ...accepted }: AdmissionTerms,
 ): Result<Admission, TrustRefusal> => {
-  const opened = openEnvelope(envelope, { ...desiredTerms, root, role: 'director', verify })
+  const authority = { root, role: 'director', verify } as const
+  const opened = openEnvelope(envelope, { ...desiredTerms, ...authority })
   if (!opened.ok) return opened
   const desired = opened.value
   if (desired.site !== site || desired.agent !== agent) {
     return refuse('WRONG_TARGET', `addressed to ${desired.site}/${desired.agent}`)
   }
+  const { keyids: signers } = readSignatures(envelope, authority)
+  clock.prove('director', signers, desired.issuedAt)
+  const desiredCounter = counterInForce(accepted, root)
   const repeated = desired.counter === desiredCounter
   // What was accepted in time stays accepted: its expiry is not looked at again.
   const valid = repeated ? accept(undefined) : checkValidity(desired, root, clock)
@@ -101,7 +104,21 @@ export const admitDesired = (
     const named = mode === 'shadow' ? manifest : shadow
     return named === undefined ? [] : [toEntry(model, named, admitManifest)]
   })
-  return accept({ counter: desired.counter, repeated, models, shadows })
+  return accept({ counter: desired.counter, signers, repeated, models, shadows })
+}
+
+/**
+ * The counter that the next assignment must pass. A director's stolen key can raise it to the end of the numbers; the way
+ * back is a trust root with another director, whose counting begins anew (TUF 1.0.34, "Update the root role", step on
+ * recovery from fast-forward attacks). What the old key has signed is refused by then, so nothing of it can be replayed.
+ */
+export const counterInForce = (
+  { desiredCounter, desiredSigners }: Pick<AdmissionTerms, 'desiredCounter' | 'desiredSigners'>,
+  root: TrustRoot,
+): number => {
+  const { keyids } = root.roles.director
+  const isOver = desiredSigners.length > 0 && !desiredSigners.some((keyid) => keyids.includes(keyid))
+  return isOver ? 0 : desiredCounter
 }
 
 /** The models and roots that an assignment names, before anything of it is believed. */

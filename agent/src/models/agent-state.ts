@@ -32,6 +32,8 @@ export const agentStateSchema = z.object({
   v: z.literal(1),
   /** Counter of the last assignment that was accepted. */
   desiredCounter: z.number().int().min(0),
+  /** Directors' keys that signed it; unknown in the files of agents that kept none. */
+  desiredSigners: z.array(z.string().max(128)).max(limits.signaturesMax).default([]),
   models: z
     .record(nameSchema, deploymentSchema)
     .refine((models) => Object.keys(models).length <= limits.modelsPerAgentMax, 'too many models'),
@@ -44,6 +46,7 @@ export type AgentState = Readonly<z.infer<typeof agentStateSchema>>
 export const emptyAgentState: AgentState = {
   v: 1,
   desiredCounter: 0,
+  desiredSigners: [],
   models: {},
   shadows: {},
   commands: { highest: {}, known: [] },

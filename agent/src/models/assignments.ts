@@ -54,12 +54,18 @@ export const createAssignments = (
 
   const toldShadows = createTelling({ room, store, trust, raiseCode })
 
+  /** Payload of the assignment that was refused last for its time. */
+  let expired: string | undefined
+
   /** The whole document was refused: an alarm, and the news of each known model that it claims to be about. */
   const decline = async (
     envelope: Envelope,
     code: Parameters<typeof toDeploymentReason>[0],
     detail: string,
   ) => {
+    // Retained, it comes with every connect: what is too late or cannot be judged is said once.
+    if (code === 'EXPIRED' && envelope.payload === expired) return
+    if (code === 'EXPIRED') expired = envelope.payload
     raiseCode(code, detail)
     const { models } = room.state()
     const reason = toDeploymentReason(code)
@@ -130,11 +136,17 @@ export const createAssignments = (
     // Roots speak for themselves: each is verified by the one before it, whatever becomes of the rest.
     const followed = await trust.follow(claimedDesired(envelope)?.roots ?? [])
     if (!followed.ok) raiseCode(followed.refusal.code, followed.refusal.message)
+    address.clock.follow(trust.current())
 
-    const { desiredCounter, models } = room.state()
-    const admitted = admitDesired(envelope, { ...address, root: trust.current(), desiredCounter })
+    const { desiredCounter, desiredSigners, models } = room.state()
+    const admitted = admitDesired(envelope, {
+      ...address,
+      root: trust.current(),
+      desiredCounter,
+      desiredSigners,
+    })
     if (!admitted.ok) return decline(envelope, admitted.refusal.code, admitted.refusal.message)
-    const { counter, repeated } = admitted.value
+    const { counter, signers, repeated } = admitted.value
     if (repeated) return repeat(admitted.value)
 
     const places = new Set(Object.keys(models))
@@ -146,7 +158,9 @@ export const createAssignments = (
     const events: ModelEvent[] = []
     for (const each of admitted.value.models.filter(hasPlace)) events.push(...(await toEvent(each)))
     const staged = shadows.stage(await toldShadows(admitted.value.shadows.filter(hasPlace)))
-    await room.transact(events, (state) => staged.alter({ ...state, desiredCounter: counter }))
+    await room.transact(events, (state) =>
+      staged.alter({ ...state, desiredCounter: counter, desiredSigners: [...signers] }),
+    )
     await staged.act()
   }
 }

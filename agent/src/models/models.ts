@@ -7,8 +7,8 @@ import { Failure, type Result } from '@imlma/protocol/result'
 import type { Manifest } from '@imlma/protocol/manifest'
 import type { Envelope, VerifySignature } from '@imlma/protocol/trust'
 import type { DeploymentReason, Reported } from '@imlma/protocol/wire'
+import type { Clock } from '../clock/clock.ts'
 import type { ControlMessage, Link } from '../link/link.ts'
-import type { Clock } from './admission.ts'
 import { digestsNeeded, emptyAgentState, type AgentState, type StateFile } from './agent-state.ts'
 import { createAssignments } from './assignments.ts'
 import { createCommands } from './commands/commands.ts'
@@ -85,6 +85,7 @@ export const startModels = async (parts: ModelsParts, options: ModelsOptions): P
   const { store, file, verify, serving, shadowServing, link, clock, raise, onFailure } = parts
   const listeners = new Set<() => void>()
   const trust = await openTrust(parts)
+  clock.follow(trust.current())
   const sessions = createSessions(serving, onFailure)
   const work = createWork({ ...parts, sessions, trust: () => ({ chain: trust.chain(), verify }) }, options)
 

@@ -28,7 +28,7 @@ import {
   type Operation,
 } from '@imlma/protocol/wire'
 import type { ControlMessage } from '../../link/link.ts'
-import type { Clock } from '../admission.ts'
+import type { Clock } from '../../clock/clock.ts'
 import type { CommandRecord, Ledger } from '../agent-state.ts'
 
 export interface CommandTerms {
@@ -71,6 +71,7 @@ export const admitCommand = (
   if (!target.ok) return target
   const record = ledger.known.find(({ commandId }) => commandId === command.commandId)
   if (record !== undefined) return accept({ kind: 'known', record })
+  clock.prove('technician', keyids, command.notBefore)
   const validity = checkValidity(command, clock)
   if (!validity.ok) return validity
   const highest = Math.max(0, ...keyids.map((keyid) => ledger.highest[keyid] ?? 0))
