@@ -110,7 +110,8 @@ const follow = async (
 const tell = (begun: object, round: RoundView): Result<Outcome> => {
   const { failure, version, verdict, champion, challenger, reasons } = round
   if (failure !== null) return refuse(failure.code, failure.message, failure.hint)
-  const against = champion?.version == null ? 'the seasonal-naive baseline' : `version ${champion.version}`
+  const standing = champion?.version ?? null
+  const against = standing === null ? 'the seasonal-naive baseline' : `version ${standing}`
   const lines = [
     `${verdict}: version ${version} against ${against} on ${grouped(challenger?.rows ?? 0)} forecasts`,
     ...(['mse', 'mae', 'r2'] as const).map(
