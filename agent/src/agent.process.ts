@@ -1,7 +1,7 @@
 /**
  * One agent, put together and started in order; `stop` goes the same way back.
  *
- *   lock → readings → link (closed) → models restored → local API → forwarding → link open → forecasts → sources
+ *   lock → identity → readings → link (closed) → models restored → local API → forwarding → link open → forecasts → sources
  *
  * Models serve before anybody can ask, and listeners are there before the broker can speak. What fails on the way
  * stops everything that was started before it.
@@ -11,11 +11,12 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { protocolVersion, type Reported } from '@imlma/protocol/wire'
 import { createAlarms } from './alarms.ts'
-import { openAnchor } from './anchor.fs.ts'
+import { anchorPathOf, openAnchor } from './anchor.fs.ts'
 import type { AgentFigures } from './api/metrics.prom.ts'
 import { startApi } from './api/start.http.ts'
 import type { Configuration } from './configuration.ts'
 import { createForecasting, type Forecasting } from './forecasting.process.ts'
+import { createShown, openIdentity } from './identity.process.ts'
 import { createMqttLink } from './link/link.mqtt.ts'
 import type { Link } from './link/link.ts'
 import { keepNoPacketNumbers } from './link/packet-numbers.mqtt.ts'
@@ -29,12 +30,13 @@ import type { Settings } from './settings.process.ts'
 import { openSources, openStoring, startForwarding } from './storing.process.ts'
 
 export interface RunningAgent {
+  readonly name: string
   /** Of the local API. */
   readonly url: string
   readonly stop: () => Promise<void>
 }
 
-/** Throws `Failure` DATA_DIR_IN_USE, PORT_TAKEN, BAD_ROOT, BAD_BROKER_URL and what its rooms throw. */
+/** Throws `Failure` DATA_DIR_IN_USE, NO_NAME, WRONG_TARGET, PORT_TAKEN, BAD_ROOT, BAD_BROKER_URL and what its rooms throw. */
 export const startAgent = async (
   settings: Settings,
   configuration: Configuration,
@@ -49,7 +51,7 @@ export const startAgent = async (
     }
   }
   try {
-    return { url: await start(settings, configuration, { log, agentVersion, stops }), stop }
+    return { ...(await start(settings, configuration, { log, agentVersion, stops })), stop }
   } catch (cause) {
     await stop()
     throw cause
@@ -66,11 +68,14 @@ const start = async (
   settings: Settings,
   configuration: Configuration,
   { log, agentVersion, stops }: Starting,
-): Promise<string> => {
-  const { name: agent, site, dataDir } = settings
+): Promise<Omit<RunningAgent, 'stop'>> => {
+  const { dataDir } = settings
   const bootId = randomUUID()
   stops.push(lockFolder(dataDir))
-  const anchor = await openAnchor(join(dataDir, 'trust', 'first-root.json'), settings.root)
+  const { agent, site, broker, credentials } = await openIdentity(settings, log)
+  const shown = credentials && createShown(credentials, dataDir)
+  if (settings.name === undefined) log.setBindings({ agent })
+  const anchor = await openAnchor(anchorPathOf(dataDir), settings.root)
   if (anchor === undefined) log.warn('no trust root: readings are sent, no model is accepted (give --root)')
 
   const storing = openStoring(dataDir, configuration.outboxBytesMax, log)
@@ -84,7 +89,13 @@ const start = async (
       random: Math.random,
       onEnd: (cause) => log.info({ err: cause }, 'no connection to the broker'),
     },
-    { site, agent, broker: settings.broker, presence: { bootId, agentVersion, capabilities } },
+    {
+      site,
+      agent,
+      broker,
+      presence: { bootId, agentVersion, capabilities },
+      ...(shown && { tls: shown.tls }),
+    },
   )
   stops.push(link.close)
   const alarms = createAlarms({
@@ -167,13 +178,14 @@ const start = async (
   })
   reporting.changed()
   link.start()
+  if (shown !== undefined) stops.push(shown.keepFresh({ link, alarms, log }))
   forecasting.start()
   for (const source of sources) {
     source.start()
     stops.push(source.stop)
   }
   stops.push(keepTidy({ collect: fullCollection(), residentBytes: () => process.memoryUsage.rss() }))
-  return api.url
+  return { name: agent, url: api.url }
 }
 
 const toFigures = ({ link, backlog, forecasting }: FigureParts): AgentFigures => {

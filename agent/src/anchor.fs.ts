@@ -4,7 +4,7 @@
  */
 
 import { mkdir, readFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { verifySignature, writeDurably } from '@imlma/protocol/node'
 import { Failure } from '@imlma/protocol/result'
 import { openFirstRoot, parseEnvelope, type Envelope } from '@imlma/protocol/trust'
@@ -24,10 +24,18 @@ export const openAnchor = async (path: string, given: string | undefined): Promi
     })
   })
   const envelope = toEnvelope(bytes, given)
-  await mkdir(dirname(path), { recursive: true })
-  await writeDurably(path, bytes)
+  await storeAnchor(path, bytes)
   return envelope
 }
+
+/** Durable on return. */
+export const storeAnchor = async (path: string, bytes: Uint8Array | string): Promise<void> => {
+  await mkdir(dirname(path), { recursive: true })
+  await writeDurably(path, bytes)
+}
+
+/** Of a data directory. */
+export const anchorPathOf = (dataDir: string): string => join(dataDir, 'trust', 'first-root.json')
 
 const readIfThere = async (path: string): Promise<Uint8Array | undefined> => {
   try {

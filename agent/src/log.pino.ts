@@ -7,9 +7,14 @@ export type Log = Logger
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
-export const createLog = (agent: string, level: LogLevel): Log =>
+/** An agent that does not know its name yet sets it later (`setBindings`). */
+export const createLog = (agent: string | undefined, level: LogLevel): Log =>
   pino(
-    { level, base: { agent }, timestamp: () => `,"time":"${new Date().toISOString()}"` },
+    {
+      level,
+      base: agent === undefined ? {} : { agent },
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    },
     // Synchronous: the last line before the end of a process is the one that is needed.
     destination({ dest: 2, sync: true }),
   )

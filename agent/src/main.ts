@@ -9,6 +9,7 @@ import { readFile } from 'node:fs/promises'
 import { Failure } from '@imlma/protocol/result'
 import packageFile from '../package.json' with { type: 'json' }
 import { startAgent } from './agent.process.ts'
+import { answer } from './answers.process.ts'
 import { defaultConfiguration, parseConfiguration, type Configuration } from './configuration.ts'
 import { createLog } from './log.pino.ts'
 import { parseSettings, type Settings } from './settings.process.ts'
@@ -18,17 +19,16 @@ const stopMsMax = 2_500
 
 const { version } = packageFile
 
-const readSettings = (): Settings => {
+const readSettings = async (): Promise<Settings> => {
   const asked = parseSettings(process.argv.slice(2), version)
   if (!asked.ok) {
     process.stderr.write(`error: ${asked.refusal.message}\n${asked.refusal.hint}\n`)
     process.exit(1)
   }
   if (asked.value.kind === 'run') return asked.value.settings
-  process.stdout.write(`${asked.value.text}\n`)
-  process.exit(0)
+  process.exit(await answer(asked.value, process))
 }
-const settings = readSettings()
+const settings = await readSettings()
 const log = createLog(settings.name, settings.log)
 
 const readConfiguration = async (path: string | undefined): Promise<Configuration> => {
@@ -74,7 +74,7 @@ try {
   }
   if (stopping.signal.aborted) await stop()
   stopping.signal.addEventListener('abort', () => void stop())
-  const up = { event: 'up', name: settings.name, api: agent.url }
+  const up = { event: 'up', name: agent.name, api: agent.url }
   process.stdout.write(`${JSON.stringify(up)}\n`)
   process.send?.(up)
 } catch (cause) {

@@ -1,6 +1,6 @@
 /**
  * The command line of an agent. By Node's own parser: `commander` brings the means to start further commands with it,
- * 1 MB that would stay for one reading of nine options.
+ * 1 MB that would stay for one reading of a dozen options.
  */
 
 import { parseArgs } from 'node:util'
@@ -8,10 +8,15 @@ import { accept, refuse, type Result } from '@imlma/protocol/result'
 import { isName } from '@imlma/protocol/wire'
 import { logLevels, type LogLevel } from './log.pino.ts'
 
+/** An enrolment token as it was given, or the file that holds it. */
+export type GivenToken = { readonly token: string } | { readonly file: string }
+
 export interface Settings {
-  readonly name: string
-  readonly site: string
-  readonly broker: string
+  /** Name, site and broker are left out where this agent is enrolled, and where a token says them. */
+  readonly name?: string
+  readonly site?: string
+  readonly broker?: string
+  readonly enrol?: GivenToken
   /** File of the first trust root; needed at the first start only. */
   readonly root?: string
   readonly dataDir: string
@@ -24,70 +29,125 @@ export interface Settings {
 
 /** What a command line asks for: to run, or to be told something. */
 export type Asked =
-  { readonly kind: 'run'; readonly settings: Settings } | { readonly kind: 'tell'; readonly text: string }
+  | { readonly kind: 'run'; readonly settings: Settings }
+  | { readonly kind: 'enrol'; readonly enrol: GivenToken; readonly dataDir: string }
+  | { readonly kind: 'identity'; readonly dataDir: string }
+  | { readonly kind: 'tell'; readonly text: string }
 
 const text = { type: 'string' } as const
 const flag = { type: 'boolean' } as const
 
+const common = {
+  enrol: text,
+  'enrol-file': text,
+  'data-dir': { ...text, default: './imlma-agent' },
+  help: { ...flag, short: 'h' },
+} as const
+
 /** `args`: what follows the program. */
 export const parseSettings = (args: readonly string[], version: string): Result<Asked, 'BAD_OPTION'> => {
-  let given
   try {
-    given = parseArgs({
-      args: [...args],
-      options: {
-        name: text,
-        site: text,
-        broker: { ...text, default: 'mqtt://127.0.0.1:1883' },
-        root: text,
-        'data-dir': { ...text, default: './imlma-agent' },
-        host: { ...text, default: '127.0.0.1' },
-        port: { ...text, default: '4611' },
-        config: text,
-        log: { ...text, default: 'info' },
-        version: { ...flag, short: 'V' },
-        help: { ...flag, short: 'h' },
-      },
-    }).values
+    if (args[0] === 'enrol') return parseEnrol(args.slice(1))
+    if (args[0] === 'identity') return parseIdentity(args.slice(1))
+    return parseRun(args, version)
   } catch (cause) {
     return refuseOption((cause as Error).message)
   }
+}
+
+const parseRun = (args: readonly string[], version: string): Result<Asked, 'BAD_OPTION'> => {
+  const { values: given } = parseArgs({
+    args: [...args],
+    options: {
+      ...common,
+      name: text,
+      site: text,
+      broker: text,
+      root: text,
+      host: { ...text, default: '127.0.0.1' },
+      port: { ...text, default: '4611' },
+      config: text,
+      log: { ...text, default: 'info' },
+      version: { ...flag, short: 'V' },
+    },
+  })
   if (given.help === true) return accept({ kind: 'tell', text: help })
   if (given.version === true) return accept({ kind: 'tell', text: version })
   const { name, site, broker, root, host, config } = given
-  if (name === undefined || !isName(name)) return refuseOption(`--name is ${nameRule}`)
-  if (site === undefined || !isName(site)) return refuseOption(`--site is ${nameRule}`)
+  if (name !== undefined && !isName(name)) return refuseOption(`--name is ${nameRule}`)
+  if (site !== undefined && !isName(site)) return refuseOption(`--site is ${nameRule}`)
   const port = Number(given.port)
   if (!/^\d+$/.test(given.port) || port > 65_535) return refuseOption('--port is 0 to 65535')
   const log = logLevels.find((level) => level === given.log)
   if (log === undefined) return refuseOption(`--log is one of ${logLevels.join(', ')}`)
-  const files = { ...(root === undefined ? {} : { root }), ...(config === undefined ? {} : { config }) }
+  const enrol = toGivenToken(given.enrol, given['enrol-file'])
+  const optional = definedOnly({ name, site, broker, root, config, enrol })
   return accept({
     kind: 'run',
-    settings: { name, site, broker, dataDir: given['data-dir'], host, port, log, ...files },
+    settings: { ...optional, dataDir: given['data-dir'], host, port, log },
   })
 }
 
-const nameRule = 'needed: letters, digits, _ and -; at most 64'
+const parseEnrol = (args: readonly string[]): Result<Asked, 'BAD_OPTION'> => {
+  const { values: given, positionals } = parseArgs({
+    args: [...args],
+    options: common,
+    allowPositionals: true,
+  })
+  if (given.help === true) return accept({ kind: 'tell', text: help })
+  const [token, ...more] = positionals
+  const enrol = toGivenToken(token ?? given.enrol, given['enrol-file'])
+  if (enrol === undefined || more.length > 0) return refuseOption('give one token, or --enrol-file')
+  return accept({ kind: 'enrol', enrol, dataDir: given['data-dir'] })
+}
+
+const parseIdentity = (args: readonly string[]): Result<Asked, 'BAD_OPTION'> => {
+  const { 'data-dir': dataDir, help: helpFlag } = common
+  const { values: given } = parseArgs({ args: [...args], options: { 'data-dir': dataDir, help: helpFlag } })
+  return accept(
+    given.help === true ? { kind: 'tell', text: help } : { kind: 'identity', dataDir: given['data-dir'] },
+  )
+}
+
+const toGivenToken = (token: string | undefined, file: string | undefined): GivenToken | undefined => {
+  if (token !== undefined) return { token }
+  return file === undefined ? undefined : { file }
+}
+
+/** Options that were not given are not there, rather than there and undefined. */
+const definedOnly = <Options extends object>(
+  options: Options,
+): { [Name in keyof Options]?: NonNullable<Options[Name]> } =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof Options]?: NonNullable<Options[Name]>
+  }
+
+const nameRule = 'letters, digits, _ and -; at most 64'
 
 const refuseOption = (message: string) =>
   refuse('BAD_OPTION', message, 'imlma-agent --help lists the options')
 
-const help = `Usage: imlma-agent --name <name> --site <site> [options]
+const help = `Usage: imlma-agent [options]
+       imlma-agent enrol <token> [--data-dir <dir>]     make this gateway an agent of a site
+       imlma-agent identity [--data-dir <dir>]          show who it is, and until when
 
 Serves forecasts beside the meters, keeps readings until the control centre has them.
 
-  --name <name>     name of this agent, unique at its site
-  --site <site>     name of the site
-  --broker <url>    MQTT broker of the control centre (mqtt://127.0.0.1:1883)
-  --root <file>     trust root envelope; at the first start only, then the stored chain holds
-  --data-dir <dir>  where all state lies (./imlma-agent)
-  --host <address>  address of the local API (127.0.0.1)
-  --port <number>   port of the local API; 0 takes a free one (4611)
-  --config <file>   JSON file: sources and further settings
-  --log <level>     what is logged: ${logLevels.join(', ')} (info)
-  -V, --version     output the version number
-  -h, --help        display this help
+  --enrol <token>      enrolment token, at the first start (imlma pki token, at the control centre)
+  --enrol-file <file>  the same from a file, which is deleted when it has been used
+  --name <name>        name of this agent, where it is not enrolled
+  --site <site>        name of the site, where it is not enrolled
+  --broker <url>       MQTT broker (as told at enrolment, or mqtt://127.0.0.1:1883)
+  --root <file>        trust root envelope, where it is not enrolled; then the stored chain holds
+  --data-dir <dir>     where all state lies (./imlma-agent)
+  --host <address>     address of the local API (127.0.0.1)
+  --port <number>      port of the local API; 0 takes a free one (4611)
+  --config <file>      JSON file: sources and further settings
+  --log <level>        what is logged: ${logLevels.join(', ')} (info)
+  -V, --version        output the version number
+  -h, --help           display this help
 
-Example:
-  imlma-agent --name gw-1 --site demo --broker mqtt://127.0.0.1:1883 --root root.json --data-dir agents/gw-1`
+Examples:
+  imlma-agent enrol imlma1.eyJ1cmwi... --data-dir agents/gw-1
+  imlma-agent --data-dir agents/gw-1 --config gw-1.json
+  imlma-agent --name gw-1 --site demo --root root.json          not enrolled: a broker on this machine`

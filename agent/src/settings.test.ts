@@ -12,7 +12,6 @@ describe('command line', () => {
         settings: {
           name: 'gw-1',
           site: 'demo',
-          broker: 'mqtt://127.0.0.1:1883',
           dataDir: './imlma-agent',
           host: '127.0.0.1',
           port: 4_611,
@@ -29,16 +28,41 @@ describe('command line', () => {
     })
   })
 
+  test('needs nothing but a directory where the agent is enrolled', () => {
+    expect(parseSettings(['--data-dir', 'gw-1'], '1.0.0')).toEqual({
+      ok: true,
+      value: {
+        kind: 'run',
+        settings: { dataDir: 'gw-1', host: '127.0.0.1', port: 4_611, log: 'info' },
+      },
+    })
+  })
+
+  test('takes a token as a word, or the file that holds it', () => {
+    const where = ['--data-dir', 'gw-1']
+    const asked = (args: readonly string[]) => parseSettings(args, '1.0.0')
+    const enrols = (enrol: unknown) => ({ value: { kind: 'enrol', enrol, dataDir: 'gw-1' } })
+    expect(asked(['enrol', 'imlma1.x', ...where])).toMatchObject(enrols({ token: 'imlma1.x' }))
+    expect(asked(['enrol', '--enrol-file', 'f', ...where])).toMatchObject(enrols({ file: 'f' }))
+    expect(asked(['--enrol', 'imlma1.x'])).toMatchObject({
+      value: { kind: 'run', settings: { enrol: { token: 'imlma1.x' } } },
+    })
+    expect(asked(['identity', ...where])).toMatchObject({ value: { kind: 'identity', dataDir: 'gw-1' } })
+  })
+
   test.each([
-    ['no name', ['--site', 'demo'], '--name'],
     ['a name that is no topic', ['--name', 'a/b', '--site', 'demo'], '--name'],
-    ['no site', ['--name', 'gw-1'], '--site'],
+    ['a site that is no topic', ['--site', '+'], '--site'],
     ['a port beyond', [...needed, '--port', '65536'], '--port'],
     ['a port in words', [...needed, '--port', ''], '--port'],
     ['an unknown level', [...needed, '--log', 'loud'], '--log'],
     ['an unknown option', [...needed, '--colour', 'red'], '--colour'],
     ['a value without an option', [...needed, 'red'], 'red'],
     ['an option without its value', [...needed, '--root'], '--root'],
+    ['an enrolment without a token', ['enrol'], 'token'],
+    ['an enrolment with two tokens', ['enrol', 'a', 'b'], 'token'],
+    ['an enrolment under a name: the token says it', ['enrol', 'a', '--name', 'gw-1'], '--name'],
+    ['an identity of something', ['identity', 'gw-1'], 'gw-1'],
   ])('refuses %s and names it', (_, args, named) => {
     expect(parseSettings(args, '1.0.0')).toMatchObject({
       ok: false,

@@ -3,6 +3,7 @@
  * next that nothing bounds; here a client lives as long as its connection, and the session lives at the broker.
  */
 
+import type { SecureContextOptions } from 'node:tls'
 import { setTimeout as wait } from 'node:timers/promises'
 import { connect, type IClientOptions, type MqttClient } from 'mqtt'
 import { createInFlight, type InFlightOptions, type Send } from './in-flight.timer.ts'
@@ -120,7 +121,10 @@ export const openConnection = (options: ConnectionOptions, events: ConnectionEve
 /** Milliseconds that a goodbye may take. */
 const goodbyeMs = 1_000
 
-const toClientOptions = (options: ConnectionOptions): IClientOptions => {
+/** mqtt.js hands to `node:tls` whatever it is given. */
+const toClientOptions = (
+  options: ConnectionOptions,
+): IClientOptions & Pick<SecureContextOptions, 'minVersion'> => {
   const { clientId, will, tls = {}, keepaliveS, connectTimeoutMs } = options
   return {
     clientId,
@@ -132,6 +136,7 @@ const toClientOptions = (options: ConnectionOptions): IClientOptions => {
     keepalive: keepaliveS,
     connectTimeout: connectTimeoutMs,
     will: { topic: will.topic, payload: toBuffer(will.payload), qos: 1, retain: will.retain },
+    minVersion: 'TLSv1.3',
     ...(tls.ca === undefined ? {} : { ca: toPem(tls.ca) }),
     ...(tls.cert === undefined ? {} : { cert: toPem(tls.cert) }),
     ...(tls.key === undefined ? {} : { key: toPem(tls.key) }),

@@ -37,7 +37,8 @@ export interface MqttLinkOptions extends Address {
   /** `mqtt://` on this machine only, `mqtts://` elsewhere. */
   readonly broker: string
   readonly presence: Pick<Presence, 'bootId' | 'agentVersion' | 'capabilities'>
-  readonly tls?: TlsOptions
+  /** Asked for at every connect: a certificate is renewed while the link lives. */
+  readonly tls?: () => TlsOptions
   readonly keepaliveS?: number
   readonly connectTimeoutMs?: number
   readonly pubackTimeoutMs?: number
@@ -52,10 +53,12 @@ export interface MqttLinkOptions extends Address {
 export interface MqttLink extends Link {
   /** Connects, and from then on by itself again and again. Listeners come before. */
   readonly start: () => void
+  /** Leaves in order and comes again at once, with what `tls` says now. */
+  readonly reconnect: () => void
 }
 
 type LatestChannel = 'presence' | 'reported'
-const listened = ['ack', 'desired', 'chunk', 'command'] as const satisfies readonly ControlChannel[]
+const listened = ['ack', 'desired', 'chunk', 'command', 'audit-ack'] as const satisfies readonly ControlChannel[]
 
 /** A connection that lasted so long was a good one: the next wait is short again. */
 const goodConnectionMs = 5_000
@@ -112,6 +115,8 @@ export const createMqttLink = (parts: MqttLinkParts, options: MqttLinkOptions): 
     for (const listener of listeners.get(channel as ControlChannel) ?? []) listener(message)
   }
 
+  const leave = async (): Promise<void> => connection?.disconnect(toOutgoing('presence', presence('offline')))
+
   const onReady = (): void => {
     ready = true
     readySince = performance.now()
@@ -145,7 +150,7 @@ export const createMqttLink = (parts: MqttLinkParts, options: MqttLinkOptions): 
             ...listened.map((channel) => toFilter(channel, address)),
             toFilter('command', { site, agent: groupAgent }),
           ],
-          ...(options.tls === undefined ? {} : { tls: options.tls }),
+          ...(options.tls === undefined ? {} : { tls: options.tls() }),
           keepaliveS: options.keepaliveS ?? 15,
           connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
           pubackTimeoutMs: options.pubackTimeoutMs ?? 20_000,
@@ -164,6 +169,14 @@ export const createMqttLink = (parts: MqttLinkParts, options: MqttLinkOptions): 
     start: () => {
       if (!closed && connection === undefined && timer === undefined) open()
     },
+    reconnect: () => {
+      attempt = 0
+      if (connection !== undefined) void leave()
+      else if (timer !== undefined && !closed) {
+        clearTimeout(timer)
+        open()
+      }
+    },
     publish,
     publishLatest: (channel, payload) => latest[channel].set(payload),
     on: (channel, listener) => {
@@ -179,7 +192,7 @@ export const createMqttLink = (parts: MqttLinkParts, options: MqttLinkOptions): 
     close: async () => {
       closed = true
       clearTimeout(timer)
-      await connection?.disconnect(toOutgoing('presence', presence('offline')))
+      await leave()
     },
   }
 }

@@ -1,0 +1,51 @@
+/** What a command line asks for that ends at once: to enrol, to show who this gateway is, to be told the options. */
+
+import { Failure } from '@imlma/protocol/result'
+import { enrolGateway } from './identity.process.ts'
+import { readEnrolled, type Enrolled } from './identity/index.ts'
+import type { Asked } from './settings.process.ts'
+
+interface Output {
+  readonly stdout: { readonly write: (text: string) => unknown }
+  readonly stderr: { readonly write: (text: string) => unknown }
+}
+
+/** Resolves with the exit code. */
+export const answer = async (
+  asked: Exclude<Asked, { kind: 'run' }>,
+  { stdout, stderr }: Output,
+): Promise<0 | 1> => {
+  try {
+    stdout.write(`${await toText(asked)}\n`)
+    return 0
+  } catch (cause) {
+    if (!(cause instanceof Failure)) throw cause
+    stderr.write(`${cause.code}: ${cause.message}\n`)
+    if (cause.hint !== undefined) stderr.write(`  ${cause.hint}\n`)
+    return 1
+  }
+}
+
+const toText = async (asked: Exclude<Asked, { kind: 'run' }>): Promise<string> => {
+  switch (asked.kind) {
+    case 'tell':
+      return asked.text
+    case 'enrol':
+      return describe(await enrolGateway(asked.dataDir, asked.enrol))
+    case 'identity': {
+      const enrolled = await readEnrolled(asked.dataDir)
+      if (enrolled !== undefined) return describe(enrolled)
+      throw new Failure('NO_IDENTITY', `${asked.dataDir} holds no identity`, {
+        hint: 'imlma-agent enrol TOKEN --data-dir DIR; a token is made by: imlma pki token --agent NAME',
+      })
+    }
+  }
+}
+
+const describe = ({ agent, site, notAfter, broker, gateway }: Enrolled): string =>
+  [
+    `${agent} of ${site}`,
+    `certificate until  ${new Date(notAfter).toISOString()}, renewed by the running agent`,
+    `renewed at         ${gateway}`,
+    `broker             ${broker}`,
+  ].join('\n')
