@@ -63,8 +63,11 @@ describe('an assignment', () => {
     expect(decide(reportedWith({}, 1_000))).toMatchObject({ counter: 1_001, models: told.models })
     expect(decide(reportedWith({}, 1_000), { load: versionOf(3) })?.counter).toBe(1_001)
     expect(decide(reportedWith({}, 4), { load: versionOf(3) })?.counter).toBe(6)
+    // Signed with a stolen key: only another director helps, whose counting goes on from ours; no loop until then.
     const most = Number.MAX_SAFE_INTEGER
-    expect(decide(reportedWith({}, most), { load: versionOf(3) })?.counter).toBe(most)
+    expect(decide(reportedWith({}, most), { load: versionOf(3) })?.counter).toBe(6)
+    expect(decide(reportedWith({}, most))).toBeUndefined()
+    expect(decide(reportedWith({}, most), undefined, 10_000, 2)?.counter).toBe(6)
   })
 
   test('is made for an agent that has none, also before it reported anything', () => {

@@ -63,7 +63,7 @@ export const decideAssignment = (
   if (age < options.repeatAfterMs || agent.reported === null) return undefined
   if (agent.reported.desiredCounter < told.counter) return undefined
   // It has accepted a word that we never gave, or no longer know of (a restored backup): ours must be the last one.
-  if (agent.reported.desiredCounter > told.counter) return next
+  if (acceptedCounter(agent.reported) > told.counter) return next
   return Object.entries(models).some(([name, assigned]) => {
     const model = agent.reported?.models[name]
     return (
@@ -78,10 +78,20 @@ export const decideAssignment = (
 
 /**
  * Above everything that was told and everything that the agent says it has accepted: below that, it would refuse us for
- * ever. What it says is not proven, but a wrong number shuts out nobody but itself.
+ * ever. What it says is not proven, but a wrong number shuts out nobody but itself. A number that no honest counting
+ * reaches was signed with a stolen key, and is overcome by a root with another director (`imlma root rotate`), whose
+ * counting goes on from what we told.
  */
 const nextCounter = (told: Assignment | undefined, reported: Reported | null): number =>
-  Math.min(Math.max(told?.counter ?? 0, reported?.desiredCounter ?? 0) + 1, Number.MAX_SAFE_INTEGER)
+  Math.max(told?.counter ?? 0, acceptedCounter(reported)) + 1
+
+const acceptedCounter = (reported: Reported | null): number => {
+  const accepted = reported?.desiredCounter ?? 0
+  return accepted > honestCounterMax ? 0 : accepted
+}
+
+/** An assignment each millisecond for nine thousand years; leaves room above it to count on. */
+const honestCounterMax = 2 ** 48
 
 /** True when the agent has nothing left to do for this version: it serves it, refused it, or is pinned. */
 export const isSettled = (reported: Reported | null, assignment: Assignment, model: string): boolean => {
