@@ -120,6 +120,24 @@ describe('a backtest', () => {
     expect(drawing).toContain('a wave')
   })
 
+  test('averages one learner over its features where the validation part says so, and the task allows it', async () => {
+    let [state, disturbance] = [7, 0]
+    const random = () => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647 - 0.5
+    const rows = Array.from({ length: 900 }, (_, i) => {
+      disturbance = 0.9 * disturbance + 4 * random()
+      const load = 50 + 10 * Math.sin((2 * Math.PI * i) / 24) + disturbance + 8 * random()
+      return `${new Date(i * hourMs).toISOString()},${load.toFixed(4)}`
+    })
+    await write('noise.csv', ['time,load', ...rows].join('\n'))
+    const ridge = { ...waveTask.parameters.ridge, lambdas: [0.01] }
+    const task = { ...waveTask, data: 'noise.csv', context: [3, 24, 72], parameters: { ridge } }
+    const [averaged, single] = [await run(task), await run({ ...task, average: false })]
+    expect(single).toMatchObject({ learner: 'ridge', features: 'context 24', trials: 3 })
+    expect(averaged).toMatchObject({ learner: 'average', trials: 3, rows: single.rows })
+    expect(averaged.features).toContain('context 24 + context 72')
+    expect(averaged.validation.value).toBeLessThan(single.validation.value)
+  })
+
   test('asks for nothing that a learner can find out itself', async () => {
     const report = await run({ ...waveTask, parameters: {} })
     expect(report.metrics.r2).toBeGreaterThan(0.9)

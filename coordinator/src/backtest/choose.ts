@@ -1,12 +1,13 @@
 /**
  * Who forecasts? Decided on the validation part alone: one learner on each of the task's features, or a study over
- * learners, parameters and features together, whose best few may be averaged.
+ * learners, parameters and features together. The best few of either may be averaged.
  */
 import type { FeatureSpec } from '@imlma/protocol/features'
 import { metricsOf } from '@imlma/protocol/metrics'
 import { rollingOrigin, type TrainingSplit } from '../datasets/split.ts'
-import { findModel, type Winner } from '../training/auto/find-model.ts'
+import { averageOfBest, findModel, type Winner } from '../training/auto/find-model.ts'
 import { keepLatest } from '../training/auto/keep-latest.ts'
+import { noErrors, withFold, type TrialErrors } from '../training/auto/trial-errors.ts'
 import { choicesOf } from '../training/feature-choices.ts'
 import type { Graph } from '../training/graph.ts'
 import type { Learner, LearnerParts, TrainingRun } from '../training/learner.ts'
@@ -48,14 +49,7 @@ export const choose = async (
   specs: Readonly<Record<string, FeatureSpec>>,
   using: ChooseParts,
 ): Promise<Chosen> => {
-  if (task.learner !== 'auto') {
-    const learner = asTaskSays(learnerNamed(task.learner), task)
-    const trained: Omit<Chosen, 'trials'>[] = []
-    for (const [features, spec] of Object.entries(specs))
-      trained.push(await train(task, material, { learner, parameters: {}, features, spec }, using))
-    const [best] = trained.toSorted((a, b) => a.validation - b.validation) as [Omit<Chosen, 'trials'>]
-    return { ...best, trials: trained.length }
-  }
+  if (task.learner !== 'auto') return chooseFeatures(task, material, specs, using)
   const named = task.learners === undefined ? tunableLearners : learnersNamed(task.learners)
   const { winner, trials } = await search(
     task,
@@ -65,6 +59,29 @@ export const choose = async (
     using,
   )
   return { ...(await train(task, material, winner, using)), trials }
+}
+
+/** One learner on each of the features; the best of them, or the best few together where the task allows it. */
+const chooseFeatures = async (
+  task: BacktestTask,
+  material: Material,
+  specs: Readonly<Record<string, FeatureSpec>>,
+  using: ChooseParts,
+): Promise<Chosen> => {
+  const learner = asTaskSays(learnerNamed(task.learner), task)
+  const trained: Trained[] = []
+  for (const [features, spec] of Object.entries(specs))
+    trained.push(await train(task, material, { learner, parameters: {}, features, spec }, using))
+  const ranked = trained.toSorted((a, b) => a.validation - b.validation)
+  const candidates = ranked.flatMap(({ features, spec, validation: value, errors }) =>
+    errors === undefined ? [] : [{ learner, parameters: {}, features, spec, value, errors }],
+  )
+  const average = task.average ? averageOfBest(candidates, task.metric) : undefined
+  const [best] = ranked as [Trained]
+  return {
+    ...(average === undefined ? best : await train(task, material, average, using)),
+    trials: trained.length,
+  }
 }
 
 const search = async (
@@ -108,13 +125,18 @@ const untilOver = (seconds: () => number, secondsMax: number): (() => number) =>
   return () => (seconds() - startedAt < secondsMax ? 0 : secondsMax)
 }
 
+interface Trained extends Omit<Chosen, 'trials'> {
+  /** Of the validation part, where the learner judged itself on all of it. */
+  readonly errors?: TrialErrors | undefined
+}
+
 /** The last training: on the whole training part, once more with the validation part where the task says so. */
 const train = async (
   task: BacktestTask,
   material: Material,
   { learner, parameters, features, spec }: Omit<Winner, 'value'>,
   { parts, say }: ChooseParts,
-): Promise<Omit<Chosen, 'trials'>> => {
+): Promise<Trained> => {
   const examples = prepareExamples(material.content, spec, material.split, {
     originStride: task.stride,
     rowsMax: task.rowsMax,
@@ -137,5 +159,6 @@ const train = async (
     graph: trained.graph,
     quantiles: trained.quantiles?.probabilities ?? [],
     validation,
+    errors: withFold(noErrors, trained, examples.validation, 0),
   }
 }

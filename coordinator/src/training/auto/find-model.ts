@@ -46,33 +46,35 @@ export const findModel = async (auto: AutoParts, options: FindOptions): Promise<
   const candidates: Candidate[] = []
   for (const finalist of finalists) {
     const known = errors.get(finalist.number) ?? (await errorsOf(auto, options, state, finalist))
-    if (known === undefined) continue
-    const specs = [...candidates.map(({ spec }) => spec), specOf(options, finalist)]
-    if (unionSpec(specs) !== undefined)
-      candidates.push({ finalist, errors: known, spec: specOf(options, finalist) })
+    if (known !== undefined) candidates.push({ ...toWinner(auto, options, finalist), errors: known })
   }
-  const winner = averageOfBest(auto, options, candidates)
+  const winner = averageOfBest(candidates, options.metric)
   return { winner: winner ?? single, single, state }
 }
 
-interface Candidate {
-  readonly finalist: Finalist
+export interface Candidate extends Winner {
   readonly errors: TrialErrors
-  readonly spec: FeatureSpec
 }
 
-const averageOfBest = (
-  { learners }: AutoParts,
-  { metric = 'mse' }: FindOptions,
-  candidates: readonly Candidate[],
+/**
+ * The average of these, best first, where it is better than the best of them by more than noise; undefined where it is
+ * not. One whose features do not fit the row of those before it is left out.
+ */
+export const averageOfBest = (
+  ranked: readonly Candidate[],
+  metric: 'mse' | 'mae' = 'mse',
 ): Winner | undefined => {
+  const candidates = ranked.reduce<readonly Candidate[]>((fitting, one) => {
+    const all = [...fitting, one]
+    return unionSpec(all.map(({ spec }) => spec)) === undefined ? fitting : all
+  }, [])
   const residuals = onCommonRows(candidates.map(({ errors }) => errors))
   if (residuals.length < 2 || residuals[0]?.length === 0) return undefined
   const { weights, loss } = weightsOf(residuals, metric)
   const members = candidates
-    .flatMap(({ finalist: { choice }, spec }, i): readonly Member[] => {
+    .flatMap((candidate, i): readonly Member[] => {
       const weight = weights[i] as number
-      return weight > 0 ? [{ ...choice, learner: learnerOf(learners, choice.learner), spec, weight }] : []
+      return weight > 0 ? [{ ...candidate, weight }] : []
     })
     .toSorted((a, b) => b.weight - a.weight)
   const spec = unionSpec(members.map((member) => member.spec))
@@ -94,17 +96,17 @@ const errorsOf = async (
   return errors
 }
 
-const toWinner = (
-  { learners }: AutoParts,
-  options: FindOptions,
-  { choice: { learner, parameters, features }, value, ...rest }: Finalist,
-): Winner => ({
-  learner: learnerOf(learners, learner),
-  parameters,
-  features,
-  spec: specOf(options, { ...rest, value, choice: { learner, parameters, features } }),
-  value,
-})
+const toWinner = ({ learners }: AutoParts, options: FindOptions, finalist: Finalist): Winner => {
+  const { choice, value } = finalist
+  const { learner, parameters, features } = choice
+  return {
+    learner: learnerOf(learners, learner),
+    parameters,
+    features,
+    spec: specOf(options, finalist),
+    value,
+  }
+}
 
 const specOf = ({ features }: FindOptions, { choice }: Finalist): FeatureSpec =>
   features.specs[choice.features] as FeatureSpec
