@@ -87,6 +87,8 @@ export const modelDefinitionSchema = z.object({
   training: z
     .object({
       secondsMax: z.number().min(1).max(86_400).default(900),
+      /** Of a file that was made elsewhere: it is asked, not trained, and may be made to hang. */
+      examinationSecondsMax: z.number().min(1).max(3_600).default(120),
       memoryMbMax: z.number().min(256).max(65_536).default(4_096),
       /** Examples (meter × origin) that are learned from; where there are more, an even share of them is taken. */
       rowsMax: z.number().int().min(100).max(1_000_000).default(40_000),

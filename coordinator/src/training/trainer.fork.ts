@@ -22,6 +22,11 @@ export interface TrainerOptions {
   readonly program?: URL
 }
 
+export interface ExaminerOptions extends Omit<TrainerOptions, 'secondsMax'> {
+  /** Nothing is trained, and a file that hangs holds up every training behind it. */
+  readonly examinationSecondsMax: number
+}
+
 export interface TrainerRun {
   readonly onProgress?: (progress: TrainingProgress) => void
   /** After every trial of a study: what to store, so that a killed training goes on from there. */
@@ -63,14 +68,19 @@ export const createTrainer = (options: TrainerOptions): Trainer => ({
   },
 })
 
-export const createExaminer = (options: TrainerOptions): Examiner => ({
+/** Seconds to load a file and look at it: whoever sends one waits for the answer. */
+const inspectionSecondsMax = 30
+
+export const createExaminer = (options: ExaminerOptions): Examiner => ({
   inspect: async (job, run = {}) => {
-    const answer = await askChild({ kind: 'inspect', job }, run, options)
+    const secondsMax = Math.min(inspectionSecondsMax, options.examinationSecondsMax)
+    const answer = await askChild({ kind: 'inspect', job }, run, { ...options, secondsMax })
     if (answer.kind === 'inspected') return answer.tensors
     throw notAnswered(answer)
   },
   examine: async (job, run = {}) => {
-    const answer = await askChild({ kind: 'examine', job }, run, options)
+    const limits = { ...options, secondsMax: options.examinationSecondsMax }
+    const answer = await askChild({ kind: 'examine', job }, run, limits)
     if (answer.kind === 'trained') return answer.outcome
     throw notAnswered(answer)
   },
@@ -104,7 +114,10 @@ const askChild = (
     }
     const onAbort = (): void => kill(cancelled())
     run.signal?.addEventListener('abort', onAbort, { once: true })
-    const deadline = setTimeout(() => kill(timeLimit(options.secondsMax)), options.secondsMax * 1_000)
+    const deadline = setTimeout(
+      () => kill(timeLimit(request.kind, options.secondsMax)),
+      options.secondsMax * 1_000,
+    )
     const watch = setInterval(() => void residentBytesOf(child).then(checkMemory), options.watchMs ?? 250)
 
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -166,10 +179,14 @@ const cancelled = (): Failure =>
     hint: 'start it again when wanted',
   })
 
-const timeLimit = (seconds: number): Failure =>
-  new Failure('TIME_LIMIT', `the training took longer than ${seconds} s`, {
-    hint: 'raise the time limit of the model, or shorten its window',
-  })
+const timeLimit = (asked: TrainerRequest['kind'], seconds: number): Failure =>
+  asked === 'inspect' || asked === 'examine'
+    ? new Failure('TIME_LIMIT', `the file was not examined within ${seconds} s`, {
+        hint: 'look for a loop that does not end; where it is only slow, raise training.examinationSecondsMax',
+      })
+    : new Failure('TIME_LIMIT', `the training took longer than ${seconds} s`, {
+        hint: 'raise the time limit of the model, or shorten its window',
+      })
 
 const outOfMemory = (memoryMbMax: number): Failure =>
   new Failure('OUT_OF_MEMORY', `the training needs more than ${memoryMbMax} MB`, {

@@ -26,6 +26,9 @@ export type ExamineRegistration = (
   context: Pick<Parameters<PerformEffect>[2], 'signal' | 'onProgress'>,
 ) => Promise<Examined | undefined>
 
+/** Rows that it is asked with: enough for a profile of its errors, a quarter of a training's. */
+const rowsMax = 10_000
+
 interface ExamineParts {
   readonly artifacts: Pick<ArtifactStore, 'get' | 'path'>
   readonly examiner: (definition: ModelDefinition) => Pick<Examiner, 'examine'>
@@ -47,7 +50,7 @@ export const createExamine =
         path: await pathOf(artifacts, registered.artifactSha256),
         sha256: registered.artifactSha256,
         dataset: { path: await pathOf(artifacts, dataset.sha256), sha256: dataset.sha256 },
-        task: { ...definition, rowsMax: definition.training.rowsMax },
+        task: { ...definition, rowsMax: Math.min(rowsMax, definition.training.rowsMax) },
         features: contract.features,
         input: contract.inputs[0]?.name,
         output: contract.outputs[0]?.name,

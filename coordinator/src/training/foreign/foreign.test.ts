@@ -337,7 +337,7 @@ describe('an examination', () => {
 })
 
 describe('an examiner', () => {
-  const examiner = createExaminer({ secondsMax: 30, memoryMbMax: 1_024 })
+  const examiner = createExaminer({ examinationSecondsMax: 30, memoryMbMax: 1_024 })
 
   test('looks at a file in a process of its own, and hands its refusal back', async () => {
     const job = { features, input: undefined, output: undefined }
@@ -368,7 +368,7 @@ describe('an examiner', () => {
         { body: { graph: body.build([goOn, next]) } },
       )
     })
-    const impatient = createExaminer({ secondsMax: 3, memoryMbMax: 1_024 })
+    const impatient = createExaminer({ examinationSecondsMax: 3, memoryMbMax: 1_024 })
     const asked = impatient.examine({
       ...(await write(endless)),
       dataset,
