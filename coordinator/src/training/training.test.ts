@@ -308,6 +308,18 @@ describe('an evaluation', () => {
     ).rejects.toMatchObject({ code: 'LOAD_FAILED' })
   })
 
+  test('of parity asks of a forecast of nearly nothing what rounding leaves of the usual ones', () => {
+    // A night of a roof's power between two days: 10⁻⁷ of the level is rounding, 10⁻⁵ of it is not.
+    const [days, night] = [
+      [800, 900, 1_000, 900],
+      [1e-3, 0],
+    ]
+    expect(parityOf([...days, 1.1e-3, 0], [...days, ...night], 2)).toBeLessThan(1e-5)
+    expect(parityOf([...days, 1.1e-2, 0], [...days, ...night], 2)).toBeGreaterThan(1e-5)
+    expect(parityOf([1_000.02, ...days.slice(1)], [1_000, ...days.slice(1)], 2)).toBeCloseTo(2e-5, 9)
+    expect(parityOf([0, 1e-12], [0, 0], 2)).toBeLessThan(1e-5)
+  })
+
   test('of parity takes NaN for the worst', () => {
     expect(parityOf([1, 2], [1, 2], 2)).toBe(0)
     expect(parityOf([1, 2.002], [1, 2], 2)).toBeCloseTo(1e-3, 9)
