@@ -11,7 +11,10 @@ import { evenly, fitSpread, type FitLinear } from './spread.ts'
 /** Of the ridge whose errors are looked at: about what is chosen for loads, and nothing hangs on it. */
 const usualPenalty = 0.01
 
-/** As it is where none are asked for, or where values are missing: a linear map has no answer to them. */
+/**
+ * As it is where none are asked for. Where features are missing there are none either, for a linear map has no answer to
+ * them: its parameters then say `residualQuantiles: []`.
+ */
 export const withQuantiles = async (
   model: TrainedModel,
   probabilities: readonly number[],
@@ -21,7 +24,9 @@ export const withQuantiles = async (
 ): Promise<TrainedModel> => {
   const { builder, train, validation } = examples
   if (model.quantiles !== undefined || probabilities.length === 0) return model
-  if (train.features.some(Number.isNaN) || validation.features.some(Number.isNaN)) return model
+  if (train.features.some(Number.isNaN) || validation.features.some(Number.isNaN)) {
+    return { ...model, parameters: toldOf(model.parameters, []) }
+  }
   const quietly = { ...run, onProgress: () => undefined }
   const fit: FitLinear = (some, wishes) =>
     ridge.train(parts, some, ridge.parametersSchema.parse({ ...wishes, refit: false }), quietly)
