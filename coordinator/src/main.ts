@@ -9,8 +9,11 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from '@imlma/protocol/result'
 import { createBrokerClient } from './broker/client.mqtt.ts'
+import { brokerTlsOf, openCertifiedBroker } from './certified.fs.ts'
 import { startCentre } from './control/centre.process.ts'
 import { createIngest, startEmbeddedIngest, subscribeIngest } from './ingest/index.ts'
+import { isLoopback, toHostname } from './broker/listener.net.ts'
+import { every } from './control/every.timer.ts'
 import { layoutOf, type Layout } from './layout.ts'
 import { readDefinitions } from './lifecycle/definition.fs.ts'
 import { lockPart } from './lock.sqlite.ts'
@@ -42,21 +45,39 @@ interface Start {
   readonly stops: Stop[]
 }
 
+/** Certificates of parts are looked at so often whether a new one is due; each lives a year. */
+const renewalMs = 43_200_000
+
 const startBroker = async ({ settings, layout, log, stops }: Start) => {
   stops.unshift(lockPart(settings.dataDir, 'broker'))
   const store = createReadingsStore(layout.readings)
   stops.unshift(() => store.close())
+  const certified = await openCertifiedBroker(settings, pkiOf(layout))
+  // Beyond loopback there is TLS only.
+  const host = certified === undefined || isLoopback(settings.host) ? settings.host : '127.0.0.1'
+  const onTrouble = (error: unknown): void =>
+    log.error({ err: error }, 'the broker goes on with what it knows')
   const embedded = await startEmbeddedIngest(
     {
       store,
       now: Date.now,
       onFailure: (failure) => log.error({ err: failure }, 'readings cannot be stored'),
       onQuarantine: (client, topic, code) => log.warn({ client, topic, code }, 'a publish was quarantined'),
+      onTrouble,
     },
-    { host: settings.host, port: settings.mqttPort, ...futureBound(settings) },
+    {
+      host,
+      ...(settings.mqttPort === 'off' ? {} : { port: settings.mqttPort }),
+      ...(certified === undefined ? {} : { certified: certified.door }),
+      ...futureBound(settings),
+    },
   )
   stops.unshift(embedded.close)
-  return { url: embedded.broker.url, readings: store }
+  const { broker } = embedded
+  if (certified !== undefined) {
+    stops.unshift(every(renewalMs, async () => broker.renewTls(await certified.renewed()), onTrouble))
+  }
+  return { urls: { broker: broker.url, mqtts: broker.certifiedUrl }, readings: store }
 }
 
 /** Readings behind an outside broker: ingest is one of its subscribers, in the process that controls. */
@@ -64,7 +85,9 @@ const startSubscriber = async ({ settings, layout, log, stops }: Start, brokerUr
   stops.unshift(lockPart(settings.dataDir, 'broker'))
   const store = createReadingsStore(layout.readings)
   stops.unshift(() => store.close())
-  const client = createBrokerClient({ url: brokerUrl, clientId: `coordinator:${settings.site}-ingest` })
+  const tls = await brokerTlsOf(settings, pkiOf(layout), brokerUrl, '_ingest')
+  const clientId = `coordinator:${settings.site}-ingest`
+  const client = createBrokerClient({ url: brokerUrl, clientId, ...(tls && { tls }) })
   stops.unshift(client.close)
   const ingest = createIngest(
     {
@@ -80,6 +103,8 @@ const startSubscriber = async ({ settings, layout, log, stops }: Start, brokerUr
   await subscribeIngest(client, ingest)
   return store
 }
+
+const pkiOf = (layout: Layout): string => `${layout.trust}/pki`
 
 const futureBound = ({ clock }: Settings) => (clock === 'simulated' ? { futureMsMax: Infinity } : {})
 
@@ -97,9 +122,9 @@ const awaitReadings = async (path: string): Promise<ReadingsReader> => {
 }
 
 /** What the gateways of a certified site are told, and where they enrol. */
-const toEnrolment = ({ host, gatewayPort, publicHost, broker, mqttsPort }: Settings) => {
+const toEnrolment = ({ host, gatewayPort, publicHost, broker }: Settings, brokerUrl: string) => {
   const hosts = publicHosts(host, publicHost)
-  const agentsBrokerUrl = broker ?? `mqtts://${toUrlHost(hosts[0] ?? host)}:${mqttsPort}`
+  const agentsBrokerUrl = broker ?? `mqtts://${toUrlHost(hosts[0] ?? host)}:${new URL(brokerUrl).port}`
   return { host, port: gatewayPort, publicHosts: hosts, agentsBrokerUrl }
 }
 
@@ -114,24 +139,43 @@ const startControl = async (start: Start, brokerUrl: string, readings: ReadingsR
       host: settings.host,
       port: settings.port,
       brokerUrl,
+      brokerTls: await brokerTlsOf(settings, pkiOf(layout), brokerUrl, '_control'),
       definitions: settings.models === undefined ? [] : await readDefinitions(settings.models),
       version,
-      ...((await authorityExists(`${layout.trust}/pki`)) ? { enrolment: toEnrolment(settings) } : {}),
+      ...((await authorityExists(`${layout.trust}/pki`))
+        ? { enrolment: toEnrolment(settings, brokerUrl) }
+        : {}),
     },
   )
   stops.unshift(centre.stop)
   return { api: centre.url, ...(centre.gatewayUrl === undefined ? {} : { gateway: centre.gatewayUrl }) }
 }
 
-const startParts = async (start: Start): Promise<{ api?: string; gateway?: string; broker: string }> => {
+/** Where the broker part of this data directory is, when nobody says. */
+const brokerPartOf = async ({ settings, layout }: Start): Promise<string> => {
+  const { host, mqttPort, mqttsPort } = settings
+  if (await authorityExists(pkiOf(layout))) return `mqtts://${toHostname(host)}:${mqttsPort}`
+  return `mqtt://${toHostname(host)}:${mqttPort}`
+}
+
+interface Addresses {
+  readonly api?: string
+  readonly gateway?: string
+  /** Plain, for people's tools; the one with certificates where that is the only one. */
+  readonly broker: string
+  /** Where clients with certificates connect. */
+  readonly mqtts?: string | undefined
+}
+
+const startParts = async (start: Start): Promise<Addresses> => {
   const { settings, layout, stops } = start
   if (settings.tls) await createAuthority(`${layout.trust}/pki`, settings.site)
-  if (settings.part === 'broker') return { broker: (await startBroker(start)).url }
+  if (settings.part === 'broker') return (await startBroker(start)).urls
   if (settings.part === 'all' && settings.broker === undefined) {
-    const { url, readings } = await startBroker(start)
-    return { ...(await startControl(start, url, readings)), broker: url }
+    const { urls, readings } = await startBroker(start)
+    return { ...(await startControl(start, urls.mqtts ?? urls.broker, readings)), ...urls }
   }
-  const broker = settings.broker ?? `mqtt://${settings.host}:${settings.mqttPort}`
+  const broker = settings.broker ?? (await brokerPartOf(start))
   if (settings.part === 'all') {
     return { ...(await startControl(start, broker, await startSubscriber(start, broker))), broker }
   }

@@ -16,11 +16,16 @@ export interface Settings {
   readonly host: string
   /** HTTP: API and page. */
   readonly port: number
-  readonly mqttPort: number
+  /** `off`: nobody comes in without a certificate. */
+  readonly mqttPort: number | 'off'
   /** Of the embedded broker, for agents with certificates. */
   readonly mqttsPort: number
   /** An outside broker, or the `broker` part in another process. */
   readonly broker?: string
+  /** PEM files for an outside broker that knows none of our authority. */
+  readonly brokerCa?: string
+  readonly brokerCert?: string
+  readonly brokerKey?: string
   readonly models?: string
   /** Makes a certificate authority where there is none; a site that has one is certified with or without it. */
   readonly tls: boolean
@@ -49,9 +54,20 @@ export const parseSettings = (argv: readonly string[], version: string): Setting
       .option('--site <name>', 'name of the site', toName, 'demo')
       .option('--host <address>', 'address to listen on', '127.0.0.1')
       .option('--port <number>', 'port of API and page; 0 takes a free one', toPort, 4_600)
-      .option('--mqtt-port <number>', 'port of the embedded broker; 0 takes a free one', toPort, 1_883)
+      .option(
+        '--mqtt-port <number>',
+        'plain port of the embedded broker, or off; 0 takes a free one',
+        toMqttPort,
+        1_883,
+      )
       .option('--mqtts-port <number>', 'its port for agents with certificates', toPort, 8_883)
       .option('--broker <url>', 'use this broker instead of the embedded one')
+      .option(
+        '--broker-ca <file>',
+        'authority of an outside broker, PEM; the site’s own where nothing is said',
+      )
+      .option('--broker-cert <file>', 'certificate to show it, PEM')
+      .option('--broker-key <file>', 'its key, PEM')
       .option('--tls', 'certificates for agents: makes a certificate authority where there is none', false)
       .option('--gateway-port <number>', 'port where gateways enrol; 0 takes a free one', toPort, 8_443)
       .option('--public-host <names>', 'names under which gateways reach us, separated by commas', toHosts)
@@ -91,6 +107,8 @@ const toHosts = (text: string): readonly string[] => {
   if (hosts.length <= 32 && hosts.every((host) => /^[A-Za-z0-9.:-]{1,253}$/.test(host))) return hosts
   throw new InvalidArgumentError('Host names or addresses, separated by commas; at most 32.')
 }
+
+const toMqttPort = (text: string): number | 'off' => (text === 'off' ? text : toPort(text))
 
 const toPort = (text: string): number => {
   const port = Number(text)

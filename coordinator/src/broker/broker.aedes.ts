@@ -281,8 +281,10 @@ const culpritOf = (client: Client, holder: Holder | undefined): Pick<Refused, 'c
       }
 
 /** CONNACK 3: the client may try again later. */
-const unavailable = (message: string): AuthenticateError =>
-  Object.assign(new Error(message), { returnCode: 3 }) as AuthenticateError
+const unavailable = (message: string): AuthenticateError => {
+  const error: unknown = Object.assign(new Error(message), { returnCode: 3 })
+  return error as AuthenticateError
+}
 
 const toBytes = (payload: AedesPublishPacket['payload']): Uint8Array =>
   typeof payload === 'string' ? Buffer.from(payload) : payload

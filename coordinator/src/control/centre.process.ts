@@ -11,7 +11,7 @@ import { crc32 } from '@imlma/protocol/node'
 import { createApp } from '../api/routes.http.ts'
 import { isLoopback, startServer } from '../api/server.http.ts'
 import type { StoredArtifact } from '../api/control.ts'
-import { createBrokerClient } from '../broker/client.mqtt.ts'
+import { createBrokerClient, type BrokerClientOptions } from '../broker/client.mqtt.ts'
 import { createAssets } from '../dashboard/assets.fs.ts'
 
 import { feedFleet } from '../fleet/fleet-feed.timer.ts'
@@ -51,6 +51,7 @@ import { createUploads } from './uploads.fs.ts'
 import { createFreeze } from './freeze.fs.ts'
 import { createSignedVersions } from './signed-versions.ts'
 import { listenToAgents } from './agent-facts.ts'
+import { listenToBroker } from './broker-facts.ts'
 import { openEnrolment, type EnrolmentOptions } from './enrolment.process.ts'
 import { every } from './every.timer.ts'
 import { followShadows } from './shadows.ts'
@@ -61,6 +62,8 @@ export interface CentreOptions {
   readonly host: string
   readonly port: number
   readonly brokerUrl: string
+  /** What is shown to a broker behind `mqtts://`. */
+  readonly brokerTls?: BrokerClientOptions['tls'] | undefined
   readonly definitions: readonly ModelDefinition[]
   readonly version: string
   /** Of a certified site: where its gateways enrol. */
@@ -111,7 +114,12 @@ export const startCentre = async (
     definitions.map(({ name }) => name),
   )
 
-  const client = createBrokerClient({ url: options.brokerUrl, clientId: `coordinator:${site}` })
+  const { brokerUrl, brokerTls } = options
+  const client = createBrokerClient({
+    url: brokerUrl,
+    clientId: `coordinator:${site}`,
+    ...(brokerTls && { tls: brokerTls }),
+  })
   const fleet = await createLiveFleet({
     store: createFleetStore(db),
     newLatency: createMergedLatency,
@@ -252,6 +260,7 @@ export const startCentre = async (
 
   const endFleet = await feedFleet({ client, fleet, now, onFailure })
   await listenToAgents({ client, fleet, registry, now, onFailure })
+  await listenToBroker({ client, registry, now, onFailure })
   await client.subscribe('fetch', transfer.accept)
   const enrolment =
     options.enrolment &&

@@ -8,6 +8,7 @@ import { createIngest } from './ingest.timer.ts'
 
 export interface EmbeddedIngestParts extends Pick<IngestParts, 'store' | 'now' | 'onFailure'> {
   readonly onQuarantine?: BrokerHooks['onQuarantine']
+  readonly onTrouble?: BrokerHooks['onTrouble']
 }
 
 export interface EmbeddedIngest {
@@ -19,7 +20,7 @@ export interface EmbeddedIngest {
 
 /** Listens and folds on return. Throws `Failure` PORT_TAKEN, NOT_LOOPBACK, LISTEN_FAILED. */
 export const startEmbeddedIngest = async (
-  { store, now, onFailure, onQuarantine }: EmbeddedIngestParts,
+  { store, now, onFailure, onQuarantine, onTrouble }: EmbeddedIngestParts,
   options: BrokerOptions & IngestOptions,
 ): Promise<EmbeddedIngest> => {
   // Each needs the other: nothing is acknowledged before the first connection.
@@ -43,6 +44,7 @@ export const startEmbeddedIngest = async (
       onReadings: ingest.onReadings,
       onPresence: ingest.onPresence,
       ...(onQuarantine === undefined ? {} : { onQuarantine }),
+      ...(onTrouble === undefined ? {} : { onTrouble }),
     },
     options,
   )

@@ -23,6 +23,8 @@ export interface TlsMaterial {
 
 interface Options {
   readonly now?: () => number
+  /** Its name in the folder, where one kind has several. */
+  readonly file?: string
 }
 
 /**
@@ -32,10 +34,10 @@ interface Options {
 export const openTlsMaterial = async (
   folder: string,
   identity: Identity,
-  { now = Date.now }: Options = {},
+  { now = Date.now, file = `${identity.kind}.pem` }: Options = {},
 ): Promise<TlsMaterial> => {
   const { pem: ca, certificate } = await readCa(folder)
-  const path = join(folder, `${identity.kind}.pem`)
+  const path = join(folder, file)
   const found = split(await readSecret(path))
   if (found !== undefined && serves(found, certificate, identity, now())) return { ca, ...found }
   const authority = await openAuthority(folder, { now })
