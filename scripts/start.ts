@@ -10,6 +10,7 @@ import { resolve } from 'node:path'
 import { Failure } from '@imlma/protocol/result'
 import small from '@imlma/agent/small' with { type: 'json' }
 import { inspectFile } from '@imlma/agent/sources'
+import { askFor, createAsk } from './start/ask.ts'
 import { narrate, type Narrator } from './start/narrate.ts'
 import { parseOptions, type StartOptions } from './start/options.ts'
 import { createHouse } from './start/processes.ts'
@@ -90,7 +91,13 @@ const run = async (options: StartOptions): Promise<void> => {
     await writeFile('.imlma/current.json', JSON.stringify({ dataDir, url, broker: brokerUrl, site }))
     console.log(`The page: ${url}    MQTT: ${brokerUrl}    state: ${dataDir}`)
 
-    narrator = narrate(url, await lastEvent(url))
+    if (typeof control['setup'] === 'string') {
+      console.log(`Nobody can log in yet. Choose the password of "admin" here, once: ${control['setup']}`)
+    }
+
+    const ask = createAsk(url, dataDir)
+    const { seq } = await askFor<{ seq: number }>(ask, 'health')
+    narrator = narrate(ask, seq)
     for (const [index, source] of scenario.sources.entries()) {
       const name = `gw-${index + 1}`
       const config = `${dataDir}/agents/${name}.json`
@@ -112,10 +119,10 @@ const run = async (options: StartOptions): Promise<void> => {
     const agents = scenario.sources.length
     const waiting = new AbortController()
     void asked.then(() => waiting.abort())
-    const end = await awaitEnd(url, agents, options, waiting.signal)
+    const end = await awaitEnd(ask, agents, options, waiting.signal)
     narrator.stop()
     if (end === 'asked') return
-    const summary = await summarise(url)
+    const summary = await summarise(ask)
     await house.stop()
     process.stdout.write(`${JSON.stringify(summary)}\n`)
   } finally {
@@ -132,11 +139,6 @@ const inOurWords = (cause: unknown): unknown =>
         hint: 'end the other program, or choose other ports with --agent-port (0 takes free ones)',
       })
     : cause
-
-const lastEvent = async (url: string): Promise<number> => {
-  const health = (await (await fetch(`${url}/api/v1/health`)).json()) as { seq: number }
-  return health.seq
-}
 
 try {
   await run(parseOptions(process.argv))

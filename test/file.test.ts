@@ -51,9 +51,9 @@ const write = async (name: string, lines: readonly string[]): Promise<string> =>
 describe('npm start -- --data', () => {
   test('replays a file of three weeks until its first version serves', async () => {
     const house = start(await write('feeders', linesOf(22)), '--until', 'first-version')
-    const [, url = ''] = await house.says(/The page: (\S+)/)
+    const [, url = '', dataDir = ''] = await house.says(/The page: (\S+) .*state: (\S+)/)
     await house.says(/Agent gw-2: /)
-    expect(await createApi(url).model('load')).toMatchObject({
+    expect(await createApi(url, dataDir).model('load')).toMatchObject({
       definition: { unit: 'kWh', intervalMs: hourMs, horizon: 24 },
     })
     const { rounds, agents } = readSummary(await house.succeeds())

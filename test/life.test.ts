@@ -114,7 +114,7 @@ describe('the life of a model', () => {
     const rounds = first.rounds.length
     const house = start('--rounds', String(rounds), '--data-dir', dataDir())
     const [, url = ''] = await house.says(/The page: (\S+)/)
-    const api = createApi(url)
+    const api = createApi(url, dataDir())
     const versions = await until('one more version was decided', async () => {
       const known = await api.versions('load')
       return known.length > rounds && known.every(({ decision }) => decision !== null) && known

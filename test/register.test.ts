@@ -99,10 +99,8 @@ const refusal = async (file: string, contract: string): Promise<string> => {
   expect(program.err()).toContain('hint: ')
   return /^([A-Z_]+): /m.exec(program.err())?.[1] ?? program.err()
 }
-const lineageOf = async (version: number) => {
-  const response = await fetch(`${api.url}/api/v1/models/load/versions/${version}/lineage`)
-  return (await response.json()) as { steps: unknown; checks: readonly { name: string }[] }
-}
+const lineageOf = (version: number) =>
+  api.get<{ steps: unknown; checks: readonly { name: string }[] }>(`models/load/versions/${version}/lineage`)
 const championOf = async () => (await api.model('load')).champion?.version
 
 describe('a model that was made elsewhere', () => {
@@ -177,6 +175,6 @@ describe('a model that was made elsewhere', () => {
     })
     expect(rounds.slice(0, 2).map(({ run }) => run)).toEqual([second.run, first.run])
     expect(rounds).toHaveLength(before.length + 2)
-    expect(await (await fetch(`${api.url}/api/v1/models/load/registrations`)).json()).toEqual([])
+    expect(await api.get('models/load/registrations')).toEqual([])
   })
 })

@@ -15,6 +15,7 @@ import {
   type Signer,
 } from '@imlma/protocol/trust'
 import { encodeJson, toTopic, type DeploymentReason, type Reported } from '@imlma/protocol/wire'
+import { askFor, createAsk } from '../scripts/start/ask.ts'
 import { startMiddleman } from './chaos/middleman.net.ts'
 import { freePort, startPart, type Part } from './chaos/part.ts'
 import { tapBroker, type Wiretap } from './chaos/wiretap.mqtt.ts'
@@ -64,12 +65,7 @@ const endHouse = async (): Promise<void> => {
   await rm(folder, { recursive: true })
 }
 
-const ask = async <View>(path: string, body?: object): Promise<View> => {
-  const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
-  const response = await fetch(`${api}/api/v1/${path}`, body === undefined ? {} : post)
-  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
-  return (await response.json()) as View
-}
+const ask = <View>(path: string, body?: object): Promise<View> => askFor(createAsk(api, folder), path, body)
 const until = <Value>(condition: () => Value | Promise<Value>) =>
   vi.waitUntil(condition, { timeout: 20_000, interval: 20 })
 

@@ -8,6 +8,9 @@ export interface Layout {
   readonly training: string
   readonly uploads: string
   readonly trust: string
+  /** Tokens of this start, for whoever may read this folder. */
+  readonly operatorToken: string
+  readonly administratorToken: string
 }
 
 export const layoutOf = (dataDir: string): Layout => ({
@@ -18,4 +21,6 @@ export const layoutOf = (dataDir: string): Layout => ({
   training: `${dataDir}/training`,
   uploads: `${dataDir}/uploads`,
   trust: `${dataDir}/trust`,
+  operatorToken: `${dataDir}/operator-token`,
+  administratorToken: `${dataDir}/administrator-token`,
 })

@@ -10,6 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from '@imlma/protocol/result'
 import { createBrokerClient } from './broker/client.mqtt.ts'
 import { brokerTlsOf, openCertifiedBroker } from './certified.fs.ts'
+import { openApiTls } from './control/api-tls.fs.ts'
 import { startCentre } from './control/centre.process.ts'
 import { createIngest, startEmbeddedIngest, subscribeIngest } from './ingest/index.ts'
 import { isLoopback, toHostname } from './broker/listener.net.ts'
@@ -35,6 +36,12 @@ const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: 
 const say = (message: { event: string; [detail: string]: unknown }): void => {
   process.stdout.write(`${JSON.stringify(message)}\n`)
   if (process.connected) process.send?.(message)
+}
+
+/** A secret goes to whoever started us, or to whoever looks at us, and never into a log. */
+const sayOnlyOnce = (message: { event: string; url: string }): void => {
+  if (process.connected) process.send?.(message)
+  else process.stdout.write(`${JSON.stringify(message)}\n`)
 }
 
 /** What the parts have in common, and the list of what is to be stopped, last started first. */
@@ -131,6 +138,7 @@ const toEnrolment = ({ host, gatewayPort, publicHost, broker }: Settings, broker
 const startControl = async (start: Start, brokerUrl: string, readings: ReadingsReader) => {
   const { settings, layout, log, stops } = start
   stops.unshift(lockPart(settings.dataDir, 'control'))
+  const tls = await openApiTls({ ...settings, authority: `${layout.trust}/pki` })
   const centre = await startCentre(
     { readings, log },
     {
@@ -142,12 +150,14 @@ const startControl = async (start: Start, brokerUrl: string, readings: ReadingsR
       brokerTls: await brokerTlsOf(settings, pkiOf(layout), brokerUrl, '_control'),
       definitions: settings.models === undefined ? [] : await readDefinitions(settings.models),
       version,
+      ...(tls === undefined ? {} : { tls }),
       ...((await authorityExists(`${layout.trust}/pki`))
         ? { enrolment: toEnrolment(settings, brokerUrl) }
         : {}),
     },
   )
   stops.unshift(centre.stop)
+  if (centre.setupUrl !== undefined) sayOnlyOnce({ event: 'setup', url: centre.setupUrl })
   return { api: centre.url, ...(centre.gatewayUrl === undefined ? {} : { gateway: centre.gatewayUrl }) }
 }
 

@@ -36,6 +36,9 @@ export interface Settings {
   /** `simulated`: readings may carry times ahead of this machine's clock. */
   readonly clock: 'real' | 'simulated'
   readonly log: LogLevel
+  /** PEM files for API and page. */
+  readonly apiCert?: string
+  readonly apiKey?: string
 }
 
 /** `argv` as of `process.argv`. Ends the process on `--help`, `--version` and on what it does not understand. */
@@ -71,6 +74,8 @@ export const parseSettings = (argv: readonly string[], version: string): Setting
       .option('--tls', 'certificates for agents: makes a certificate authority where there is none', false)
       .option('--gateway-port <number>', 'port where gateways enrol; 0 takes a free one', toPort, 8_443)
       .option('--public-host <names>', 'names under which gateways reach us, separated by commas', toHosts)
+      .option('--api-cert <file>', 'certificate of API and page, PEM; needed beyond this machine')
+      .option('--api-key <file>', 'its key, PEM')
       .option('--models <file>', 'JSON file with the definitions of the models')
       .addOption(
         new Option('--clock <kind>', 'simulated: readings may lie ahead of our clock')

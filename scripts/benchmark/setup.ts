@@ -14,6 +14,7 @@ import { delimiter, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { askFor, createAsk, type Ask } from '../start/ask.ts'
 
 const { values: given } = parseArgs({
   options: {
@@ -58,9 +59,8 @@ interface Agent {
 }
 
 /** True when every agent that is expected answers with a version. */
-const isServedByAll = async (url: string, agents: number): Promise<boolean> => {
-  const response = await fetch(`${url}/api/v1/agents`, { signal: AbortSignal.timeout(5_000) })
-  const views = (await response.json()) as readonly Agent[]
+const isServedByAll = async (ask: Ask, agents: number): Promise<boolean> => {
+  const views = await askFor<readonly Agent[]>(ask, 'agents')
   return views.length >= agents && views.every(({ models }) => typeof models[0]?.version === 'number')
 }
 
@@ -106,7 +106,8 @@ const measure = async () => {
     const url = await reach(() => /The page: (http\S+)/.exec(said)?.[1] ?? false)
     const up = Date.now() - startedAt
     const installed = (await stat(join(project, 'node_modules', '.imlma-setup'))).mtimeMs - startedAt
-    await reach(() => isServedByAll(url, agentsByDefault).catch(() => false as const))
+    const ask = createAsk(url, join(project, '.imlma', 'simulated'))
+    await reach(() => isServedByAll(ask, agentsByDefault).catch(() => false as const))
     return { cloned, installed: Math.round(installed), up, serving: Date.now() - startedAt }
   } finally {
     if (npm.exitCode === null && npm.pid !== undefined) process.kill(-npm.pid, 'SIGINT')

@@ -1,5 +1,7 @@
 /** Tells what happens, line by line: facts of the registry on standard output, progress on standard error. */
 
+import type { Ask } from './ask.ts'
+
 export interface Narrator {
   readonly stop: () => void
 }
@@ -18,7 +20,7 @@ interface ModelState {
 const progressEveryMs = 2_000
 
 /** Follows the control centre's events from the registry's `after` on, also over its restarts. */
-export const narrate = (url: string, after: number): Narrator => {
+export const narrate = (ask: Ask, after: number): Narrator => {
   const stopping = new AbortController()
   let last = after
   let told = 0
@@ -47,7 +49,7 @@ export const narrate = (url: string, after: number): Narrator => {
   }
 
   const follow = async (): Promise<void> => {
-    const response = await fetch(`${url}/api/v1/events?after=${last}`, { signal: stopping.signal })
+    const response = await ask(`events?after=${last}`, { signal: stopping.signal })
     for await (const { event, data } of eventsOf(response)) {
       const document: unknown = JSON.parse(data)
       if (event === 'audit') {

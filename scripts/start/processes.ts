@@ -16,6 +16,12 @@ export interface Up {
   readonly [address: string]: unknown
 }
 
+/** Where the first administrator chooses a password; a secret, said once and before `up`. */
+interface Setup {
+  readonly event: 'setup'
+  readonly url: string
+}
+
 interface Failed {
   readonly event: 'failed'
   readonly code: string
@@ -56,8 +62,10 @@ export const createHouse = (logFolder: string): House => {
       children.set(name, child)
       let isUp = false
       let failure: Failure | undefined
+      let setup: string | undefined
       const timer = setTimeout(() => child.kill('SIGKILL'), startMsMax)
-      child.on('message', (message: Up | Failed) => {
+      child.on('message', (message: Up | Failed | Setup) => {
+        if (message.event === 'setup') setup = message.url as string
         if (message.event === 'failed') {
           const { code, message: text, hint } = message
           failure = new Failure(code, text, hint === undefined ? {} : { hint })
@@ -65,7 +73,7 @@ export const createHouse = (logFolder: string): House => {
         if (message.event !== 'up' || isUp) return
         isUp = true
         clearTimeout(timer)
-        resolve(message)
+        resolve(setup === undefined ? message : { ...message, setup })
       })
       child.once('exit', (code, signal) => {
         clearTimeout(timer)

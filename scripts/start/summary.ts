@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from '@imlma/protocol/result'
+import { askFor, type Ask } from './ask.ts'
 import type { StartOptions } from './options.ts'
 
 const lookEveryMs = 250
@@ -39,18 +40,12 @@ interface Agent {
   readonly models: readonly { model: string; version: number | null; phase: string; pinned: boolean }[]
 }
 
-const ask = async <View>(url: string, path: string): Promise<View> => {
-  const response = await fetch(`${url}/api/v1/${path}`, { signal: AbortSignal.timeout(10_000) })
-  if (!response.ok) throw new Failure('API_FAILED', `${path}: ${response.status} ${await response.text()}`)
-  return (await response.json()) as View
-}
-
 /**
  * Resolves when what was asked for has happened and every agent has reached its final state, or when `signal` ends the
  * waiting.
  */
 export const awaitEnd = async (
-  url: string,
+  ask: Ask,
   agents: number,
   options: StartOptions,
   signal: AbortSignal,
@@ -62,7 +57,7 @@ export const awaitEnd = async (
   let progressAt = performance.now()
   let known = -1
   while (!signal.aborted) {
-    const rounds = await ask<Round[]>(url, 'triggers?limit=500').catch(() => [])
+    const rounds = await askFor<Round[]>(ask, 'triggers?limit=500').catch(() => [])
     const completed = rounds.filter(({ state }) => state === 'completed')
     if (rounds.length !== known) progressAt = performance.now()
     known = rounds.length
@@ -70,7 +65,7 @@ export const awaitEnd = async (
       options.rounds === undefined
         ? completed.some(({ verdict }) => verdict === 'promote')
         : completed.length > options.rounds
-    if (isEnough && (await areSettled(url, agents).catch(() => false))) return 'reached'
+    if (isEnough && (await areSettled(ask, agents).catch(() => false))) return 'reached'
     if (performance.now() - progressAt > silenceMsMax) {
       throw new Failure(
         'NO_MORE_ROUNDS',
@@ -86,10 +81,10 @@ export const awaitEnd = async (
 }
 
 /** Every agent is there, idle, and serves the champion unless somebody pinned it. */
-const areSettled = async (url: string, agents: number): Promise<boolean> => {
+const areSettled = async (ask: Ask, agents: number): Promise<boolean> => {
   const [views, models] = await Promise.all([
-    ask<Agent[]>(url, 'agents'),
-    ask<{ model: string; champion: { version: number } | null }[]>(url, 'models'),
+    askFor<Agent[]>(ask, 'agents'),
+    askFor<{ model: string; champion: { version: number } | null }[]>(ask, 'models'),
   ])
   if (views.filter(({ presence }) => presence === 'online').length < agents) return false
   return views.every(({ models: served }) =>
@@ -103,9 +98,9 @@ const areSettled = async (url: string, agents: number): Promise<boolean> => {
 }
 
 /** Oldest round first. */
-export const summarise = async (url: string): Promise<unknown> => {
-  const rounds = await ask<Round[]>(url, 'triggers?limit=500')
-  const agents = await ask<Agent[]>(url, 'agents')
+export const summarise = async (ask: Ask): Promise<unknown> => {
+  const rounds = await askFor<Round[]>(ask, 'triggers?limit=500')
+  const agents = await askFor<Agent[]>(ask, 'agents')
   return {
     rounds: rounds
       .filter(({ state }) => state === 'completed')

@@ -1,5 +1,7 @@
 /** The control centre's API, with the fields that stories look at. */
 
+import { askFor, createAsk } from '../../scripts/start/ask.ts'
+
 export interface Figures {
   readonly mse: number
   readonly mae: number
@@ -83,6 +85,8 @@ export interface AuditEvent {
 
 export interface Api {
   readonly url: string
+  /** Any other path. */
+  readonly get: <View>(path: string) => Promise<View>
   readonly agents: () => Promise<readonly Agent[]>
   /** Throws where there is no such model. */
   readonly model: (name: string) => Promise<Model>
@@ -94,14 +98,13 @@ export interface Api {
   readonly audit: () => Promise<readonly AuditEvent[]>
 }
 
-export const createApi = (url: string): Api => {
-  const get = async <View>(path: string): Promise<View> => {
-    const response = await fetch(`${url}/api/v1/${path}`, { signal: AbortSignal.timeout(10_000) })
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
-    return (await response.json()) as View
-  }
+/** `dataDir`: where the control centre has left the token for whoever may read it. */
+export const createApi = (url: string, dataDir: string): Api => {
+  const ask = createAsk(url, dataDir)
+  const get = <View>(path: string): Promise<View> => askFor(ask, path)
   return {
     url,
+    get,
     agents: () => get('agents'),
     model: (name) => get(`models/${name}`),
     versions: (model) => get(`models/${model}/versions`),

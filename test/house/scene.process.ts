@@ -47,7 +47,7 @@ export const createScene = async (folder: Folder): Promise<Scene> => {
       const control = await house.start('control', scripts.coordinator, ['control', ...common, ...where])
       const url = String(control['api'])
       await writeFile(`${folder.path}/.imlma/current.json`, JSON.stringify({ dataDir, url, broker, site }))
-      return createApi(url)
+      return createApi(url, dataDir)
     },
     startAgent: async (name, source) => {
       const config = `${dataDir}/agents/${name}.json`

@@ -76,6 +76,11 @@ export interface Control {
   readonly registrations: (model: string) => Promise<readonly RegistrationView[]>
   /** The next trust root; the chain of signatures decides whether it counts. */
   readonly submitRoot: (envelope: Envelope) => Promise<Result<{ readonly version: number }>>
+  /** A technician's signed order: held against the trust root, recorded, and published as it is. */
+  readonly passOnCommand: (
+    envelope: Envelope,
+    by: string,
+  ) => Promise<Result<{ readonly commandId: string; readonly agents: readonly string[] }>>
   /** Called in the order of the changes; the returned function ends it. */
   readonly subscribe: (listener: (change: Change) => void) => () => void
 }

@@ -16,3 +16,6 @@ export const grouped = (value: number): string => {
   const separated = whole.replaceAll(/\B(?=(\d{3})+$)/g, ',')
   return fraction === undefined ? separated : `${separated}.${fraction}`
 }
+
+/** The day, in UTC. */
+export const printDay = (at: number): string => new Date(at).toISOString().slice(0, 10)

@@ -23,6 +23,7 @@ export const problemMediaType = 'application/problem+json'
 
 const titles: Readonly<Record<number, string>> = {
   400: 'The request cannot be read',
+  401: 'Log in first',
   403: 'Not allowed',
   404: 'Not found',
   405: 'Wrong method',
@@ -30,6 +31,7 @@ const titles: Readonly<Record<number, string>> = {
   413: 'Too large',
   415: 'Wrong media type',
   422: 'Refused',
+  429: 'Too many attempts',
   500: 'The control centre failed',
   503: 'Not ready',
 }
@@ -49,12 +51,16 @@ export const problem = (c: Context, status: ContentfulStatusCode, refusal: Refus
 
 /** Which status a refusal's code means; whatever is not listed is a refusal of well-formed content. */
 export const statusOf = (code: string): ContentfulStatusCode => {
+  if (code === 'WRONG_LOGIN' || code === 'LOGIN_NEEDED' || code === 'TOKEN_UNKNOWN') return 401
+  if (code === 'LOCKED' || code === 'TOO_MANY_ATTEMPTS') return 429
   if (code.startsWith('UNKNOWN_') && code !== 'UNKNOWN_KEY') return 404
   if (
     code === 'BUSY' ||
     code === 'QUEUE_FULL' ||
     code === 'ALREADY_RUNNING' ||
     code === 'COOLING_DOWN' ||
+    code === 'USER_EXISTS' ||
+    code === 'LAST_ADMINISTRATOR' ||
     code === 'REPLAYED'
   )
     return 409

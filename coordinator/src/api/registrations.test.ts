@@ -17,7 +17,12 @@ const put = (
 ) =>
   app.request(path, {
     method: 'PUT',
-    headers: { host: '127.0.0.1:4600', 'content-type': 'application/octet-stream', ...headers },
+    headers: {
+      host: '127.0.0.1:4600',
+      authorization: 'Bearer operate',
+      'content-type': 'application/octet-stream',
+      ...headers,
+    },
     body,
   })
 const problemOf = async (response: Response) => {
@@ -60,7 +65,11 @@ describe('a file', () => {
     const path = `/api/v1/models/${storyModel}/versions`
     const response = await app.request(path, {
       method: 'POST',
-      headers: { host: '127.0.0.1:4600', 'content-type': 'application/octet-stream' },
+      headers: {
+        host: '127.0.0.1:4600',
+        authorization: 'Bearer operate',
+        'content-type': 'application/octet-stream',
+      },
       body: content,
     })
     expect(await problemOf(response)).toEqual([415, 'NOT_JSON'])

@@ -1,14 +1,15 @@
 /**
- * One declaration a route: path, operationId, what goes in, what comes out. Requests are parsed by it, the handler's
- * answer is typed by it, and the OpenAPI document is made of it, so the three cannot drift apart.
+ * One declaration a route: path, operationId, whom it is for, what goes in, what comes out. Requests are let in and
+ * parsed by it, the handler's answer is typed by it, and the OpenAPI document is made of it, so they cannot drift apart.
  */
 
-import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
+import { createRoute, type OpenAPIHono, type RouteConfig } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { z } from 'zod'
 import type { Result } from '@imlma/protocol/result'
 import { nameSchema, sha256Schema } from './views.ts'
-import type { AccessEnv } from './access.http.ts'
+import { guard, type AccessEnv } from './access.http.ts'
+import type { Access, Principal } from './people/roles.ts'
 import { problem, problemMediaType, problemSchema, statusOf } from './problem.http.ts'
 
 export type Api = OpenAPIHono<AccessEnv>
@@ -21,6 +22,8 @@ interface Declaration<Params extends Shape | undefined, Query extends Shape | un
   readonly summary: string
   readonly description: string
   readonly tag: string
+  /** Who may ask. There is no default: a route that forgets it does not compile. */
+  readonly role: Access
   readonly params?: Params
   readonly query?: Query
 }
@@ -35,6 +38,8 @@ interface ReadDeclaration<
   readonly answer: (input: {
     readonly params: Input<Params>
     readonly query: Input<Query>
+    /** Undefined for somebody whom a public route does not know. */
+    readonly principal: Principal | undefined
   }) => Promise<Result<Frozen<z.output<Output>>>>
 }
 
@@ -48,12 +53,30 @@ interface CommandDeclaration<
   readonly answer: (input: {
     readonly params: Input<Params>
     readonly body: z.output<Body>
+    /** Who asks, for the registry. */
     readonly by: string
+    readonly principal: Principal | undefined
+    /** From where, as a bounded table of attempts counts it. */
+    readonly address: string
+    /** For a cookie that goes with the answer. */
+    readonly c: Context<AccessEnv>
   }) => Promise<Result<Frozen<z.output<Output>>>>
 }
 
 /** Arrays of an answer may be read-only: it is only written out. */
 type Frozen<Value> = Value extends (infer Item)[] ? readonly Item[] : Value
+
+/** A route with whom it is for: checked before anything of the request is parsed, and said in the document. */
+export const createGuardedRoute = <Path extends string, Config extends RouteConfig & { path: Path }>(
+  role: Access,
+  config: Config,
+) =>
+  createRoute({
+    ...config,
+    middleware: guard(role),
+    'x-imlma-role': role,
+    responses: { ...(role === 'public' ? {} : { 401: refusal, 403: refusal }), ...config.responses },
+  } as Config)
 
 /** A GET route that answers with JSON. */
 export const declareRead = <
@@ -65,8 +88,8 @@ export const declareRead = <
   path: string,
   declaration: ReadDeclaration<Output, Params, Query>,
 ): void => {
-  const { params, query, output, answer } = declaration
-  const route = createRoute({
+  const { params, query, output, role, answer } = declaration
+  const route = createGuardedRoute(role, {
     method: 'get',
     path,
     ...describe(declaration),
@@ -74,7 +97,8 @@ export const declareRead = <
     responses: { ...jsonResponse(200, output), ...problems(params !== undefined) },
   })
   api.openapi(route, async (c) => {
-    const input = { params: valid(c, 'param', params), query: valid(c, 'query', query) }
+    const principal = c.get('principal')
+    const input = { params: valid(c, 'param', params), query: valid(c, 'query', query), principal }
     return reply(c, 200, await answer(input)) as never
   })
 }
@@ -89,8 +113,8 @@ export const declareCommand = <
   path: string,
   declaration: CommandDeclaration<Output, Body, Params>,
 ): void => {
-  const { params, body, output, answer } = declaration
-  const route = createRoute({
+  const { params, body, output, role, answer } = declaration
+  const route = createGuardedRoute(role, {
     method: 'post',
     path,
     ...describe(declaration),
@@ -101,16 +125,18 @@ export const declareCommand = <
     responses: {
       ...jsonResponse(202, output),
       ...problems(params !== undefined),
-      403: refusal,
       409: refusal,
     },
   })
   api.openapi(route, async (c) => {
-    const by = c.get('principal').name
+    const principal = c.get('principal')
     const input = {
       params: valid(c, 'param', params),
       body: c.req.valid('json' as never) as z.output<Body>,
-      by,
+      by: principal?.name ?? 'nobody',
+      principal,
+      address: c.get('address'),
+      c: c as Context<AccessEnv>,
     }
     return reply(c, 202, await answer(input)) as never
   })

@@ -6,21 +6,27 @@ import { HTTPException } from 'hono/http-exception'
 import { secureHeaders } from 'hono/secure-headers'
 import type { Hono } from 'hono'
 import { limits } from '@imlma/protocol/limits'
-import { createAccess, isUpload, type AccessEnv, type AccessOptions } from './access.http.ts'
+import { createAccess, guard, isUpload, type AccessEnv, type AccessOptions } from './access.http.ts'
 import type { Assets } from './assets.ts'
 import type { Control } from './control.ts'
 import { createMetrics } from './metrics.prom.ts'
+import type { People } from './people/people.ts'
 import { failureProblem, problem } from './problem.http.ts'
+import { addCommandRoutes } from './routes/commands.http.ts'
 import { addEventRoutes, type EventStreamOptions } from './routes/events.http.ts'
 import { addFleetRoutes } from './routes/fleet.http.ts'
 import { addHistoryRoutes } from './routes/history.http.ts'
 import { addModelRoutes } from './routes/models.http.ts'
+import { addPeopleRoutes } from './routes/people.http.ts'
 import { addRegistrationRoutes } from './routes/registrations.http.ts'
+import { addSessionRoutes } from './routes/session.http.ts'
 import { addTrustRoutes } from './routes/trust.http.ts'
 
 export interface AppParts {
   readonly control: Control
   readonly assets: Assets
+  readonly people: People
+  readonly now: () => number
   /** What went wrong inside; people get a problem without details. */
   readonly onError?: (error: unknown) => void
 }
@@ -33,7 +39,8 @@ export interface AppOptions extends AccessOptions {
 /** A trust root with its signatures in base64 is the largest body there is. */
 const bodyBytesMax = limits.envelopeBytesMax
 
-export const createApp = ({ control, assets, onError }: AppParts, options: AppOptions): Hono<AccessEnv> => {
+export const createApp = (parts: AppParts, options: AppOptions): Hono<AccessEnv> => {
+  const { control, assets, people, onError } = parts
   const app = new OpenAPIHono<AccessEnv>()
   const metrics = createMetrics(control)
 
@@ -55,8 +62,13 @@ export const createApp = ({ control, assets, onError }: AppParts, options: AppOp
       hint: 'the API is described at /api/openapi.json',
     }),
   )
-  app.use(securityHeaders(assets.importMapHash))
-  app.use(createAccess(options))
+  app.use(securityHeaders(assets.importMapHash, options.secure === true))
+  // A state changes from one moment to the next, and is nobody else's; assets say otherwise of themselves.
+  app.use(async (c, next) => {
+    await next()
+    if (!c.res.headers.has('cache-control')) c.res.headers.set('cache-control', 'no-store')
+  })
+  app.use(createAccess(people, options))
   const limitBody = bodyLimit({
     maxSize: bodyBytesMax,
     onError: (c) =>
@@ -65,7 +77,8 @@ export const createApp = ({ control, assets, onError }: AppParts, options: AppOp
   // A file that is uploaded is not held in memory, and has a bound of its own.
   app.use((c, next) => (isUpload(c.req) ? next() : limitBody(c, next)))
 
-  app.route('/api/v1', createApi(control, options))
+  app.route('/api/v1', createApi(parts, options))
+  app.use('/api/openapi.json', guard('viewer'))
   app.doc31('/api/openapi.json', {
     openapi: '3.1.0',
     info: {
@@ -74,7 +87,9 @@ export const createApp = ({ control, assets, onError }: AppParts, options: AppOp
       description: 'The control centre: agents, models, versions and everything that happened to them.',
     },
   })
-  app.get('/metrics', async (c) => c.text(await metrics.read(), 200, { 'content-type': metrics.contentType }))
+  app.get('/metrics', guard('metrics'), async (c) =>
+    c.text(await metrics.read(), 200, { 'content-type': metrics.contentType }),
+  )
   app.get('*', async (c, next) => {
     const asset = await assets.find(c.req.path)
     if (asset === undefined) return next()
@@ -88,7 +103,10 @@ export const createApp = ({ control, assets, onError }: AppParts, options: AppOp
   return app
 }
 
-const createApi = (control: Control, { events }: AppOptions): OpenAPIHono<AccessEnv> => {
+const createApi = (
+  { control, people, now }: AppParts,
+  { events, secure = false }: AppOptions,
+): OpenAPIHono<AccessEnv> => {
   const api = new OpenAPIHono<AccessEnv>({
     defaultHook: (result, c) => {
       if (result.success) return undefined
@@ -102,11 +120,6 @@ const createApi = (control: Control, { events }: AppOptions): OpenAPIHono<Access
       })
     },
   })
-  // States change from one moment to the next.
-  api.use(async (c, next) => {
-    await next()
-    if (!c.res.headers.has('cache-control')) c.res.headers.set('cache-control', 'no-store')
-  })
   api.onError((error) => {
     throw error
   })
@@ -114,13 +127,16 @@ const createApi = (control: Control, { events }: AppOptions): OpenAPIHono<Access
   addModelRoutes(api, control)
   addRegistrationRoutes(api, control)
   addHistoryRoutes(api, control)
-  addEventRoutes(api, control, events)
+  addEventRoutes(api, control, people, events)
   addTrustRoutes(api, control)
+  addCommandRoutes(api, control)
+  addSessionRoutes(api, people, secure)
+  addPeopleRoutes(api, people, now)
   return api
 }
 
 /** Nothing from anywhere else: the page's own files, and its one inline script by its hash. */
-const securityHeaders = (importMapHash: string) =>
+const securityHeaders = (importMapHash: string, secure: boolean) =>
   secureHeaders({
     contentSecurityPolicy: {
       defaultSrc: ["'none'"],
@@ -136,6 +152,16 @@ const securityHeaders = (importMapHash: string) =>
     crossOriginResourcePolicy: 'same-origin',
     referrerPolicy: 'no-referrer',
     xFrameOptions: 'DENY',
-    // Plain HTTP on loopback: a promise of TLS would lock the operator out.
-    strictTransportSecurity: false,
+    // Nothing of a browser's devices is of use here.
+    permissionsPolicy: {
+      camera: [],
+      microphone: [],
+      geolocation: [],
+      payment: [],
+      usb: [],
+      serial: [],
+      displayCapture: [],
+    },
+    // On plain HTTP on loopback a promise of TLS would lock the operator out.
+    strictTransportSecurity: secure ? 'max-age=31536000' : false,
   })

@@ -4,6 +4,7 @@ import { Failure } from '@imlma/protocol/result'
 import { createApp } from './routes.http.ts'
 import { createTestApp, fixtureNow } from './testing/call.http.ts'
 import { createControlFixture } from './testing/control-fixture.ts'
+import { createPeopleFixture } from './testing/people-fixture.ts'
 import { fakeSha256 } from './testing/random.ts'
 import {
   agentViewSchema,
@@ -238,14 +239,17 @@ describe('refusing', () => {
           },
         },
         assets: { importMapHash: '', find: async () => undefined },
+        people: createPeopleFixture(),
+        now: () => fixtureNow,
         onError: (error) => errors.push(error),
       },
       { version: '0.1.0', loopbackOnly: false },
     )
-    const busy = await broken.request('/api/v1/agents')
+    const headers = { authorization: 'Bearer operate' }
+    const busy = await broken.request('/api/v1/agents', { headers })
     expect(busy.status).toBe(503)
     expect(await busy.json()).toMatchObject({ code: 'DATABASE_BUSY', hint: 'wait' })
-    const internal = await broken.request('/api/v1/models')
+    const internal = await broken.request('/api/v1/models', { headers })
     expect(internal.status).toBe(500)
     expect(await internal.text()).not.toContain('secret')
     expect(errors).toHaveLength(2)
@@ -290,7 +294,7 @@ describe('the OpenAPI document', () => {
       .filter(({ method, path }) => path.startsWith('/api/v1') && method !== 'ALL' && !path.includes('*'))
       .map(({ method, path }) => `${method} ${path}`)
     expect(new Set(documented)).toEqual(new Set(served))
-    expect(documented.length).toBe(23)
+    expect(documented.length).toBe(37)
     const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods))
     expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length)
     for (const { description } of operations) expect(description).toBeTruthy()

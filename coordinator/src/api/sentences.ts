@@ -4,6 +4,7 @@ import type { ChainedEvent, DatasetRecord, RegistryEvent } from '../registry/eve
 import { externalLearner } from '../training/job.ts'
 import { tellCertificate } from './certificate-sentences.ts'
 import { figure, grouped } from './numbers.ts'
+import { tellPeople } from './people-sentences.ts'
 import { tellProvenance, tellRegistration } from './registration-sentences.ts'
 import { tellShadowEnded, tellShadowStarted } from './shadow-sentences.ts'
 import type { AuditEventView } from './views.ts'
@@ -73,6 +74,12 @@ const tell = (event: RegistryEvent): Sentence => {
       ]
     case 'alert-raised':
       return [event.level, tellAlert(event)]
+    case 'login':
+    case 'login-failed':
+    case 'user-changed':
+    case 'token-changed':
+    case 'command-passed-on':
+      return tellPeople(event)
     case 'agent-enrolled':
     case 'certificate-issued':
     case 'certificate-denied':

@@ -1,5 +1,6 @@
 /** Puts the app behind a port. */
 
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Hono } from 'hono'
@@ -14,18 +15,35 @@ export interface HttpServer {
   readonly close: () => Promise<void>
 }
 
-/** Resolves when requests are answered. Throws `Failure` PORT_TAKEN, PORT_FORBIDDEN, HOST_UNKNOWN. */
-export const startServer = (
-  app: Hono<AccessEnv>,
-  { host, port }: { readonly host: string; readonly port: number },
-): Promise<HttpServer> =>
+/** PEM. */
+export interface ServerTls {
+  readonly cert: string
+  readonly key: string
+}
+
+export interface ServerOptions {
+  readonly host: string
+  readonly port: number
+  /** Beyond loopback it must be there. */
+  readonly tls?: ServerTls
+}
+
+/** Screens, programs and their event streams; a browser opens six. */
+const connectionsMax = 1_024
+/** A request line and its headers come within this, or the connection is taken for one that only holds a place. */
+const headersTimeoutMs = 10_000
+
+/** Resolves when requests are answered. Throws `Failure` TLS_NEEDED, TLS_UNUSABLE, PORT_TAKEN, PORT_FORBIDDEN, HOST_UNKNOWN. */
+export const startServer = (app: Hono<AccessEnv>, { host, port, tls }: ServerOptions): Promise<HttpServer> =>
   new Promise((resolve, reject) => {
-    const server = createAdaptorServer({ fetch: app.fetch })
+    if (tls === undefined && !isLoopback(host)) throw needsTls(host)
+    const server = listenerOf(app, tls)
+    server.maxConnections = connectionsMax
     server.once('error', (cause: NodeJS.ErrnoException) => reject(toFailure(cause, host, port)))
     server.listen(port, host, () => {
       const { port: bound } = server.address() as AddressInfo
       resolve({
-        url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+        url: `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${bound}`,
         port: bound,
         close: () =>
           new Promise((closed) => {
@@ -37,9 +55,36 @@ export const startServer = (
     })
   })
 
+const listenerOf = (app: Hono<AccessEnv>, tls: ServerTls | undefined) => {
+  const serverOptions = { headersTimeout: headersTimeoutMs }
+  if (tls === undefined) return createAdaptorServer({ fetch: app.fetch, serverOptions })
+  try {
+    return createAdaptorServer({
+      fetch: app.fetch,
+      createServer: createTlsServer,
+      // Every browser since 2019 speaks it, and nothing below it is of use here.
+      serverOptions: { ...serverOptions, ...tls, minVersion: 'TLSv1.3' },
+    })
+  } catch (cause) {
+    throw new Failure(
+      'TLS_UNUSABLE',
+      `the certificate of the API cannot be used: ${(cause as Error).message}`,
+      {
+        cause,
+        hint: 'certificate and key must be PEM and belong together',
+      },
+    )
+  }
+}
+
+const needsTls = (host: string): Failure =>
+  new Failure('TLS_NEEDED', `${host} can be reached from other machines, and there is no certificate`, {
+    hint: 'make an authority with `imlma pki init`, give --api-cert and --api-key, or stay on 127.0.0.1',
+  })
+
 /** True where only this machine can reach the host. */
 export const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || host.startsWith('127.')
+  host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
 
 const toFailure = (cause: NodeJS.ErrnoException, host: string, port: number): Failure => {
   switch (cause.code) {

@@ -8,19 +8,28 @@ import {
   chainViewSchema,
   comparisonViewSchema,
   healthViewSchema,
+  invitationViewSchema,
   lineageViewSchema,
+  madeTokenViewSchema,
   modelViewSchema,
   roundViewSchema,
+  tokenViewSchema,
+  userViewSchema,
   versionViewSchema,
   type AgentView,
   type ChainView,
   type ComparisonView,
   type HealthView,
+  type InvitationView,
   type LineageView,
+  type MadeTokenView,
   type ModelView,
   type RoundView,
+  type TokenView,
+  type UserView,
   type VersionView,
 } from '../api/views.ts'
+import type { Scope, UserRole } from '../api/people/roles.ts'
 
 export interface ApiClient {
   readonly health: () => Promise<HealthView>
@@ -39,6 +48,26 @@ export interface ApiClient {
     request: { readonly artifact: string; readonly contract: object; readonly note: string },
   ) => Promise<{ run: string; waitsFor: number }>
   readonly submitRoot: (envelope: Envelope) => Promise<{ version: number }>
+  readonly users: () => Promise<readonly UserView[]>
+  readonly addUser: (name: string, role: UserRole) => Promise<InvitationView>
+  readonly resetUser: (name: string) => Promise<InvitationView>
+  readonly setRole: (name: string, role: UserRole) => Promise<UserView>
+  readonly setDisabled: (name: string, disabled: boolean) => Promise<UserView>
+  readonly tokens: () => Promise<readonly TokenView[]>
+  readonly makeToken: (wish: {
+    name: string
+    scopes: readonly Scope[]
+    days: number
+  }) => Promise<MadeTokenView>
+  readonly revokeToken: (id: string) => Promise<TokenView>
+}
+
+export interface ApiClientOptions {
+  readonly timeoutMs?: number
+  /** Sent with every question … */
+  readonly token?: string | undefined
+  /** … but with those about users and tokens, where there is another one. */
+  readonly administratorToken?: string | undefined
 }
 
 const registeredSchema = z.object({ run: z.string(), waitsFor: z.number() })
@@ -49,14 +78,18 @@ const fileTimeoutMs = 300_000
 const problemSchema = z.object({ code: z.string(), detail: z.string(), hint: z.string().optional() })
 
 /** Every call throws `Failure`: UNREACHABLE, UNEXPECTED_ANSWER, or the code of the API's problem. */
-export const createApiClient = (url: string, { timeoutMs = 15_000 } = {}): ApiClient => {
+export const createApiClient = (
+  url: string,
+  { timeoutMs = 15_000, token, administratorToken = token }: ApiClientOptions = {},
+): ApiClient => {
   const ask = async <View>(
     schema: z.ZodType<View>,
     path: string,
     body?: unknown,
     patienceMs = timeoutMs,
   ): Promise<View> => {
-    const response = await send(new URL(`/api/v1/${path}`, url), body, patienceMs)
+    const proof = /^(?:users|tokens)\b/.test(path) ? administratorToken : token
+    const response = await send(new URL(`/api/v1/${path}`, url), body, patienceMs, proof)
     const text = await response.text()
     if (!response.ok) throw toFailure(response.status, text)
     const parsed = schema.safeParse(toJson(text))
@@ -70,6 +103,7 @@ export const createApiClient = (url: string, { timeoutMs = 15_000 } = {}): ApiCl
     )
   }
   const of = (model: string) => `models/${encodeURIComponent(model)}`
+  const ofUser = (name: string) => `users/${encodeURIComponent(name)}`
   return {
     health: () => ask(healthViewSchema, 'health'),
     agents: () => ask(z.array(agentViewSchema), 'agents'),
@@ -84,19 +118,34 @@ export const createApiClient = (url: string, { timeoutMs = 15_000 } = {}): ApiCl
       ask(z.object({ bytes: z.number() }), `uploads/${sha256}`, bytes, fileTimeoutMs),
     register: (model, request) => ask(registeredSchema, `${of(model)}/versions`, request, fileTimeoutMs),
     submitRoot: (envelope) => ask(z.object({ version: z.number() }), 'trust/roots', envelope),
+    users: () => ask(z.array(userViewSchema), 'users'),
+    addUser: (name, role) => ask(invitationViewSchema, 'users', { name, role }),
+    resetUser: (name) => ask(invitationViewSchema, `${ofUser(name)}/reset`, {}),
+    setRole: (name, role) => ask(userViewSchema, `${ofUser(name)}/role`, { role }),
+    setDisabled: (name, disabled) => ask(userViewSchema, `${ofUser(name)}/disabled`, { disabled }),
+    tokens: () => ask(z.array(tokenViewSchema), 'tokens'),
+    makeToken: (wish) => ask(madeTokenViewSchema, 'tokens', wish),
+    revokeToken: (id) => ask(tokenViewSchema, `tokens/${encodeURIComponent(id)}/revoke`, {}),
   }
 }
 
-const octets = { method: 'PUT', headers: { 'content-type': 'application/octet-stream' } }
-
-const send = async (url: URL, body: unknown, timeoutMs: number): Promise<Response> => {
+const send = async (
+  url: URL,
+  body: unknown,
+  timeoutMs: number,
+  token: string | undefined,
+): Promise<Response> => {
+  const proof: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  // A token goes to the address that was asked, and to no other that it may point to.
+  const common = { signal: AbortSignal.timeout(timeoutMs), redirect: 'error' } as const
   try {
-    const signal = AbortSignal.timeout(timeoutMs)
-    if (body === undefined) return await fetch(url, { signal })
-    if (body instanceof Uint8Array)
-      return await fetch(url, { ...octets, body: body as Uint8Array<ArrayBuffer>, signal })
-    const headers = { 'content-type': 'application/json' }
-    return await fetch(url, { method: 'POST', headers, body: JSON.stringify(body), signal })
+    if (body === undefined) return await fetch(url, { ...common, headers: proof })
+    if (body instanceof Uint8Array) {
+      const headers = { ...proof, 'content-type': 'application/octet-stream' }
+      return await fetch(url, { ...common, method: 'PUT', headers, body: body as Uint8Array<ArrayBuffer> })
+    }
+    const headers = { ...proof, 'content-type': 'application/json' }
+    return await fetch(url, { ...common, method: 'POST', headers, body: JSON.stringify(body) })
   } catch (cause) {
     throw new Failure('UNREACHABLE', `no control centre answers at ${url.origin}`, {
       cause,

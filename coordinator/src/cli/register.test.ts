@@ -7,6 +7,7 @@ import { createApp } from '../api/routes.http.ts'
 import { startServer, type HttpServer } from '../api/server.http.ts'
 import { storyModel } from '../api/testing/chapters.ts'
 import { createControlFixture, type ControlFixture } from '../api/testing/control-fixture.ts'
+import { createPeopleFixture } from '../api/testing/people-fixture.ts'
 import type { RegistryEvent } from '../registry/events.ts'
 import { commands } from './commands.ts'
 import { openContext } from './context.process.ts'
@@ -19,7 +20,7 @@ const model = 'the bytes of a model'
 
 const imlma = async (...words: string[]): Promise<{ code: number; out: string; err: string }> => {
   let [out, err] = ['', '']
-  const environment = { IMLMA_URL: server.url }
+  const environment = { IMLMA_URL: server.url, IMLMA_TOKEN: 'operate' }
   const code = await runProgram(
     {
       commands,
@@ -43,7 +44,12 @@ afterAll(() => rm(folder, { recursive: true }))
 beforeEach(async () => {
   control = createControlFixture({ now: Date.now() })
   const app = createApp(
-    { control, assets: { importMapHash: '', find: async () => undefined } },
+    {
+      control,
+      assets: { importMapHash: '', find: async () => undefined },
+      people: createPeopleFixture(),
+      now: Date.now,
+    },
     { version: '0.1.0', loopbackOnly: true },
   )
   server = await startServer(app, { host: '127.0.0.1', port: 0 })

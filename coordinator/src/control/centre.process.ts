@@ -7,13 +7,10 @@ import { createReadStream } from 'node:fs'
 import { mkdir, stat } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
-import { crc32 } from '@imlma/protocol/node'
-import { createApp } from '../api/routes.http.ts'
-import { isLoopback, startServer } from '../api/server.http.ts'
+import { crc32, verifySignature } from '@imlma/protocol/node'
+import type { ServerTls } from '../api/server.http.ts'
 import type { StoredArtifact } from '../api/control.ts'
 import { createBrokerClient, type BrokerClientOptions } from '../broker/client.mqtt.ts'
-import { createAssets } from '../dashboard/assets.fs.ts'
-
 import { feedFleet } from '../fleet/fleet-feed.timer.ts'
 import { createFleetStore } from '../fleet/fleet-store.kysely.ts'
 import { createMergedLatency } from '../fleet/latency-merge.sketches.ts'
@@ -49,6 +46,8 @@ import { createControlView } from './control-view.ts'
 import { createRegister } from './register.ts'
 import { createUploads } from './uploads.fs.ts'
 import { createFreeze } from './freeze.fs.ts'
+import { openFrontDoor } from './front-door.process.ts'
+import { createPassOn } from './pass-on.ts'
 import { createSignedVersions } from './signed-versions.ts'
 import { listenToAgents } from './agent-facts.ts'
 import { listenToBroker } from './broker-facts.ts'
@@ -68,6 +67,8 @@ export interface CentreOptions {
   readonly version: string
   /** Of a certified site: where its gateways enrol. */
   readonly enrolment?: Omit<EnrolmentOptions, 'folder'>
+  /** Of API and page. */
+  readonly tls?: ServerTls
 }
 
 /** Where versions come from: what freezes readings, trains on them, and judges what came out. */
@@ -82,6 +83,8 @@ export interface CentreParts {
 
 export interface Centre {
   readonly url: string
+  /** See `FrontDoor`: a secret. */
+  readonly setupUrl: string | undefined
   /** Of the gateway listener of a certified site. */
   readonly gatewayUrl: string | undefined
   readonly stop: () => Promise<void>
@@ -226,6 +229,10 @@ export const startCentre = async (
         if (accepted.ok) await rollout.review()
         return accepted
       },
+      passOnCommand: createPassOn(
+        { root: trust.chain.current, verify: verifySignature, client, registry, now },
+        { site },
+      ),
       openArtifact: (sha256) => openArtifact(artifacts.path, sha256),
       contextLength: signed.contextLength,
       trialsOf: async (sha256) => readTrials(await artifacts.get(sha256)),
@@ -252,11 +259,7 @@ export const startCentre = async (
     },
     { site, version: codeVersion, startedAt },
   )
-  const app = createApp(
-    { control, assets: await createAssets(), onError: onFailure },
-    { version: codeVersion, loopbackOnly: isLoopback(options.host) },
-  )
-  const server = await startServer(app, options)
+  const door = await openFrontDoor({ control, states, registry, now, onFailure }, options)
 
   const endFleet = await feedFleet({ client, fleet, now, onFailure })
   await listenToAgents({ client, fleet, registry, now, onFailure })
@@ -281,12 +284,13 @@ export const startCentre = async (
   )
 
   return {
-    url: server.url,
+    url: door.url,
+    setupUrl: door.setupUrl,
     gatewayUrl: enrolment?.url,
     stop: async () => {
       await enrolment?.stop()
       await Promise.all([endTicks(), endShadowFlush(), endRefresh(), endReview()])
-      await server.close()
+      await door.close()
       await lifecycle.stop()
       endShadows()
       await rollout.stop()

@@ -31,6 +31,7 @@ export interface ControlParts {
   /** Keeps a person's wish and lets the lifecycle look at once. */
   readonly askForTraining: (definition: ModelDefinition, reason: string) => Promise<void>
   readonly acceptRoot: (envelope: Envelope) => Promise<Result<{ readonly version: number }>>
+  readonly passOnCommand: Control['passOnCommand']
   readonly openArtifact: (sha256: string) => Promise<StoredArtifact | undefined>
   /** Context length of a signed version, from its manifest. */
   readonly contextLength: (envelopeSha256: string) => Promise<number | null>
@@ -195,6 +196,7 @@ export const createControlView = (parts: ControlParts, options: ControlOptions):
     },
     ...parts.register,
     submitRoot: parts.acceptRoot,
+    passOnCommand: parts.passOnCommand,
     subscribe: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)

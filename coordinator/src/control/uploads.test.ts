@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createApp } from '../api/routes.http.ts'
 import { startServer, type HttpServer } from '../api/server.http.ts'
 import { createControlFixture } from '../api/testing/control-fixture.ts'
+import { createPeopleFixture } from '../api/testing/people-fixture.ts'
 import { createUploads, type Uploads } from './uploads.fs.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -105,7 +106,10 @@ describe('uploads over a real connection', () => {
     const uploads = await createUploads({ folder, bytesMax, receivingMax: 1 })
     const control = { ...createControlFixture({ now: 0 }), upload: uploads.receive }
     const assets = { importMapHash: '', find: async () => undefined }
-    const app = createApp({ control, assets }, { version: '0.1.0', loopbackOnly: true })
+    const app = createApp(
+      { control, assets, people: createPeopleFixture(), now: Date.now },
+      { version: '0.1.0', loopbackOnly: true },
+    )
     server = await startServer(app, { host: '127.0.0.1', port: 0 })
   })
   afterEach(async () => {
@@ -115,7 +119,7 @@ describe('uploads over a real connection', () => {
   const put = (content: Uint8Array<ArrayBuffer>) =>
     fetch(`${server.url}/api/v1/uploads/${sha256(content)}`, {
       method: 'PUT',
-      headers: { 'content-type': 'application/octet-stream' },
+      headers: { authorization: 'Bearer operate', 'content-type': 'application/octet-stream' },
       body: content,
     })
 

@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createApp } from '../api/routes.http.ts'
+import type { People } from '../api/people/people.ts'
 import { startServer, type HttpServer } from '../api/server.http.ts'
+import { letIn, openTestPeople, testPassword } from '../api/testing/open-test-people.kysely.ts'
 import { createControlFixture, type ControlFixture } from '../api/testing/control-fixture.ts'
 import { createAssets } from './assets.fs.ts'
 
@@ -24,32 +26,42 @@ describe.skipIf(missing)(
     let server: HttpServer
     let control: ControlFixture
     let page: Page
+    let people: People
     const complaints: string[] = []
 
     const open = async (url: string, width: number): Promise<Page> => {
       const opened = await browser.newPage({ viewport: { width, height: 900 } })
       opened.on('pageerror', ({ message }) => complaints.push(message))
       opened.on('console', (message) => {
-        if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+        const isComplaint = message.type() === 'error' || message.type() === 'warning'
+        if (isComplaint && !isFirst401(message.text())) complaints.push(message.text())
       })
       opened.on('request', (request) => {
         if (!request.url().startsWith(url)) complaints.push(`asked ${request.url()}`)
       })
       await opened.goto(url)
+      await opened.fill('#login-name', 'admin')
+      await opened.fill('#login-password', testPassword)
+      await opened.click('#login-form button')
       await opened.getByText('● live').waitFor({ timeout: 10_000 })
       return opened
     }
 
+    /** The browser itself complains of every refusal; that nobody is logged in at first is no fault. */
+    const isFirst401 = (text: string) => /status of 401/.test(text)
+
     const start = async (empty: boolean) => {
       const fixture = createControlFixture({ now: Date.now(), empty, inShadow: !empty })
       const app = createApp(
-        { control: fixture, assets: await createAssets() },
+        { control: fixture, assets: await createAssets(), people, now: Date.now },
         { version: '0.1.0', loopbackOnly: true },
       )
       return { fixture, server: await startServer(app, { host: '127.0.0.1', port: 0 }) }
     }
 
     beforeAll(async () => {
+      people = (await openTestPeople({}, Date.now())).people
+      await letIn(people, 'admin', 'administrator')
       browser = await chromium.launch({ executablePath, args: flags })
       const started = await start(false)
       control = started.fixture
@@ -124,7 +136,7 @@ describe.skipIf(missing)(
       await server.close()
       await expect.poll(() => page.textContent('#connection')).toContain('connection lost')
       const app = createApp(
-        { control, assets: await createAssets() },
+        { control, assets: await createAssets(), people, now: Date.now },
         { version: '0.1.0', loopbackOnly: true },
       )
       server = await startServer(app, { host: '127.0.0.1', port })

@@ -100,6 +100,11 @@ export const project = ({
     }
     case 'command-seen':
     case 'alert-raised':
+    case 'login':
+    case 'login-failed':
+    case 'user-changed':
+    case 'token-changed':
+    case 'command-passed-on':
     case 'agent-enrolled':
     case 'certificate-issued':
     case 'certificate-denied':

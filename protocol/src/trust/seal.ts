@@ -6,6 +6,9 @@
 import { fromBase64, toBase64 } from './base64.ts'
 import type { Envelope } from './envelope.ts'
 
+export { fromBase64 }
+export type { Envelope }
+
 /** Pre-authentication encoding: the bytes a signature is made over. */
 export const preAuthenticationEncoding = (
   payloadType: string,

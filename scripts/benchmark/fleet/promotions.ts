@@ -3,6 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { connectAsync } from 'mqtt'
 import { parseTopic, toFilter, type Reported, type ReportedModel } from '@imlma/protocol/wire'
+import { askFor, createAsk } from '../../start/ask.ts'
 import { model, site, type World } from './world.ts'
 
 /** Milliseconds, real time, all on the clock of this machine. */
@@ -26,7 +27,7 @@ interface Audited {
 
 const waitMsMax = 60_000
 
-export const createPromotions = async ({ api, broker }: World, agents: number) => {
+export const createPromotions = async ({ api, broker, folder }: World, agents: number) => {
   const client = await connectAsync(broker, { clientId: 'benchmark', protocolVersion: 4 })
   const servingAt = new Map<string, number>()
   const committedAt = new Map<string, number>()
@@ -43,13 +44,7 @@ export const createPromotions = async ({ api, broker }: World, agents: number) =
   })
   await client.subscribeAsync(toFilter('reported', { site }), { qos: 1 })
 
-  const ask = async <View>(path: string, body?: object): Promise<View> => {
-    const headers = { 'content-type': 'application/json' }
-    const post = { method: 'POST', headers, body: JSON.stringify(body) }
-    const response = await fetch(`${api}/api/v1/${path}`, body === undefined ? {} : post)
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
-    return (await response.json()) as View
-  }
+  const ask = <View>(path: string, body?: object): Promise<View> => askFor(createAsk(api, folder), path, body)
   const until = async (condition: () => Promise<boolean> | boolean): Promise<void> => {
     const givenUpAt = performance.now() + waitMsMax
     while (!(await condition())) {

@@ -35,6 +35,8 @@ const feed = { kind: 'simulated', name: 'feed', historyDays: 14, speed: 90 }
 
 export interface World {
   readonly api: string
+  /** Data directory of the control centre. */
+  readonly folder: string
   readonly broker: string
   readonly pids: { readonly broker: number; readonly control: number }
   readonly startAgents: (agents: number, processes: number, meters: number) => Promise<void>
@@ -78,6 +80,7 @@ export const startWorld = async (folder: string): Promise<World> => {
   }
 
   return {
+    folder,
     api: control.api ?? '',
     broker,
     pids: { broker: first.pid, control: control.pid },

@@ -1,16 +1,16 @@
 /**
  * Server-sent events: what changes, as it changes. `audit` events carry the registry's sequence as their id, so a
  * watcher that was away sends it back (Last-Event-ID, by the browser itself) and misses nothing; one that was away for
- * too long is told to `reset`: to load everything again.
+ * too long is told to `reset`: to load everything again. The stream ends with the session it was opened by.
  */
 
-import { createRoute } from '@hono/zod-openapi'
 import { streamSSE, type SSEStreamingApi } from 'hono/streaming'
 import { z } from 'zod'
 import type { Change, Control } from '../control.ts'
 import { createMailbox, type MailboxOptions } from '../mailbox.ts'
 import { problem } from '../problem.http.ts'
-import type { Api } from '../route.http.ts'
+import type { People } from '../people/people.ts'
+import { createGuardedRoute, type Api } from '../route.http.ts'
 import { toAuditEvent } from '../sentences.ts'
 
 export interface EventStreamOptions extends MailboxOptions {
@@ -27,7 +27,7 @@ const sequence = z
   .regex(/^\d{1,15}$/, 'the number of an event')
   .transform(Number)
 
-const eventsRoute = createRoute({
+const eventsRoute = createGuardedRoute('viewer', {
   method: 'get',
   path: '/events',
   operationId: 'watchEvents',
@@ -42,7 +42,12 @@ const eventsRoute = createRoute({
   },
 })
 
-export const addEventRoutes = (api: Api, control: Control, options: EventStreamOptions = {}): void => {
+export const addEventRoutes = (
+  api: Api,
+  control: Control,
+  people: Pick<People, 'onEnd'>,
+  options: EventStreamOptions = {},
+): void => {
   const { heartbeatMs = 15_000, replayMax = 1_000, watchersMax = 64 } = options
   let watchers = 0
 
@@ -56,11 +61,14 @@ export const addEventRoutes = (api: Api, control: Control, options: EventStreamO
     }
     const header = sequence.safeParse(c.req.header('last-event-id'))
     const after = header.success ? header.data : c.req.valid('query').after
+    const principal = c.get('principal')
+    const onEnd = (listener: () => void) =>
+      principal === undefined ? () => undefined : people.onEnd(principal, listener)
     c.header('x-accel-buffering', 'no')
     return streamSSE(c, async (stream) => {
       watchers += 1
       try {
-        await watch(stream, control, after, { ...options, heartbeatMs, replayMax })
+        await watch(stream, control, after, { ...options, heartbeatMs, replayMax, onEnd })
       } finally {
         watchers -= 1
       }
@@ -71,6 +79,8 @@ export const addEventRoutes = (api: Api, control: Control, options: EventStreamO
 interface Terms extends MailboxOptions {
   readonly heartbeatMs: number
   readonly replayMax: number
+  /** Calls when the watcher may watch no longer. */
+  readonly onEnd: (listener: () => void) => () => void
 }
 
 const watch = async (
@@ -90,10 +100,15 @@ const watch = async (
     unsubscribe()
     bell.ring()
   })
+  let isOver = false
+  const forgetEnd = terms.onEnd(() => {
+    isOver = true
+    bell.ring()
+  })
   try {
     await stream.write('retry: 2000\n\n')
     let sent = await replay(stream, control, after, terms.replayMax)
-    while (!stream.aborted && !stream.closed && !mailbox.closed()) {
+    while (!isOver && !stream.aborted && !stream.closed && !mailbox.closed()) {
       for (const change of mailbox.take()) {
         if (change.kind === 'audit' && change.event.seq <= sent) continue
         if (change.kind === 'audit') sent = change.event.seq
@@ -104,6 +119,7 @@ const watch = async (
     }
   } finally {
     unsubscribe()
+    forgetEnd()
   }
 }
 

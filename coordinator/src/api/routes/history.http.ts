@@ -1,11 +1,10 @@
 /** Routes about the past: triggers and rounds, datasets, artifacts, the chained events and whether the chain holds. */
 
-import { createRoute } from '@hono/zod-openapi'
 import { z } from 'zod'
 import { accept, refuse } from '@imlma/protocol/result'
 import type { Control } from '../control.ts'
 import { problem } from '../problem.http.ts'
-import { declareRead, limitQuery, sha256Params, type Api } from '../route.http.ts'
+import { createGuardedRoute, declareRead, limitQuery, sha256Params, type Api } from '../route.http.ts'
 import { toAuditEvent } from '../sentences.ts'
 import { auditEventViewSchema, chainViewSchema, datasetViewSchema, roundViewSchema } from '../views.ts'
 
@@ -16,6 +15,7 @@ export const addHistoryRoutes = (api: Api, control: Control): void => {
     description:
       'One round each: trigger and evidence, dataset, figures of both sides, verdict, update delay.',
     tag: 'history',
+    role: 'viewer',
     query: limitQuery(50, 1_000),
     output: z.array(roundViewSchema),
     answer: async ({ query }) => accept(await control.rounds(query.limit)),
@@ -26,6 +26,7 @@ export const addHistoryRoutes = (api: Api, control: Control): void => {
     description:
       'What it holds and where it comes from; the content itself is the artifact of the same hash.',
     tag: 'history',
+    role: 'viewer',
     params: sha256Params,
     output: datasetViewSchema,
     answer: async ({ params }) => {
@@ -39,6 +40,7 @@ export const addHistoryRoutes = (api: Api, control: Control): void => {
     summary: 'Everything that happened',
     description: 'Events of the hash-chained registry, latest first, each with a sentence for people.',
     tag: 'history',
+    role: 'viewer',
     query: limitQuery(100, 5_000),
     output: z.array(auditEventViewSchema),
     answer: async ({ query }) => accept((await control.latestEvents(query.limit)).map(toAuditEvent)),
@@ -48,6 +50,7 @@ export const addHistoryRoutes = (api: Api, control: Control): void => {
     summary: 'Does the chain hold?',
     description: 'Recomputes every hash: a changed, removed or re-ordered event is found and named.',
     tag: 'history',
+    role: 'viewer',
     output: chainViewSchema,
     answer: async () => accept(await control.verifyChain()),
   })
@@ -55,7 +58,7 @@ export const addHistoryRoutes = (api: Api, control: Control): void => {
 }
 
 const addArtifactRoute = (api: Api, control: Control): void => {
-  const route = createRoute({
+  const route = createGuardedRoute('viewer', {
     method: 'get',
     path: '/artifacts/{sha256}',
     operationId: 'getArtifact',

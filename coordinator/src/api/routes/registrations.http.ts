@@ -1,13 +1,19 @@
 /** Routes by which a model that was made elsewhere asks to compete: its file first, then the contract that it promises. */
 
-import { createRoute } from '@hono/zod-openapi'
 import { z } from 'zod'
 import { accept, refuse } from '@imlma/protocol/result'
 import { limits } from '@imlma/protocol/limits'
 import { isUpload } from '../access.http.ts'
 import type { Control } from '../control.ts'
 import { problem, problemMediaType, problemSchema, statusOf } from '../problem.http.ts'
-import { declareCommand, declareRead, modelParams, sha256Params, type Api } from '../route.http.ts'
+import {
+  createGuardedRoute,
+  declareCommand,
+  declareRead,
+  modelParams,
+  sha256Params,
+  type Api,
+} from '../route.http.ts'
 import { registrationViewSchema, sha256Schema } from '../views.ts'
 
 export const addRegistrationRoutes = (api: Api, control: Control): void => {
@@ -26,6 +32,7 @@ export const addRegistrationRoutes = (api: Api, control: Control): void => {
       'trained here. What is wrong with the file itself is said at once; the run decides the rest, and waits where ' +
       'another run of the model is under way. The same request again, while it waits or runs, is the same run.',
     tag: 'models',
+    role: 'operator',
     params: modelParams,
     body: z.object({
       artifact: sha256Schema,
@@ -43,6 +50,7 @@ export const addRegistrationRoutes = (api: Api, control: Control): void => {
     summary: 'Models from elsewhere that wait for their run',
     description: 'First come, first served; a run that has begun is among the rounds.',
     tag: 'models',
+    role: 'viewer',
     params: modelParams,
     output: z.array(registrationViewSchema),
     answer: async ({ params }) => {
@@ -57,7 +65,7 @@ const addUploadRoute = (api: Api, control: Control): void => {
     description: 'Why not, with its code and a hint',
     content: { [problemMediaType]: { schema: problemSchema } },
   }
-  const route = createRoute({
+  const route = createGuardedRoute('operator', {
     method: 'put',
     path: '/uploads/{sha256}',
     operationId: 'uploadFile',

@@ -11,6 +11,7 @@ export const addTrustRoutes = (api: Api, control: Control): void => {
     summary: 'The next trust root',
     description: 'A root envelope, signed by a threshold of the old and of the new root keys.',
     tag: 'trust',
+    role: 'operator',
     body: envelopeSchema,
     output: z.object({ version: z.number().int().min(1) }),
     answer: ({ body }) => control.submitRoot(body),

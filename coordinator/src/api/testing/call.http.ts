@@ -1,7 +1,9 @@
 /** The app on the fixture, asked without a socket. */
 
 import type { z } from 'zod'
+import type { People } from '../people/people.ts'
 import { createApp, type AppOptions } from '../routes.http.ts'
+import { createPeopleFixture } from './people-fixture.ts'
 import { createControlFixture, type ControlFixture, type FixtureOptions } from './control-fixture.ts'
 
 export const fixtureNow = Date.UTC(2026, 4, 11, 9, 30)
@@ -10,6 +12,7 @@ export const createTestApp = (
   options: Partial<AppOptions> = {},
   fixture: Partial<FixtureOptions> = {},
   control: ControlFixture = createControlFixture({ now: fixtureNow, ...fixture }),
+  people: People = createPeopleFixture(),
 ) => {
   const errors: unknown[] = []
   const page = { content: new TextEncoder().encode('<!doctype html>'), mediaType: 'text/html', etag: '"1"' }
@@ -18,15 +21,16 @@ export const createTestApp = (
     find: async (path: string) => (path === '/' ? page : undefined),
   }
   const app = createApp(
-    { control, assets, onError: (error) => errors.push(error) },
+    { control, assets, people, now: () => fixtureNow, onError: (error) => errors.push(error) },
     { version: '0.1.0', loopbackOnly: true, ...options },
   )
+  const usual = { host: '127.0.0.1:4600', authorization: 'Bearer operate' }
   const get = (path: string, headers: Record<string, string> = {}) =>
-    app.request(path, { headers: { host: '127.0.0.1:4600', ...headers } })
+    app.request(path, { headers: { ...usual, ...headers } })
   const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
     app.request(path, {
       method: 'POST',
-      headers: { host: '127.0.0.1:4600', 'content-type': 'application/json', ...headers },
+      headers: { ...usual, 'content-type': 'application/json', ...headers },
       body: typeof body === 'string' ? body : JSON.stringify(body),
     })
   /** The answer, held against its schema: nothing missing, nothing of another type. */

@@ -210,6 +210,11 @@ export const createControlFixture = ({
             'sign with the old and the new key',
           )
     },
+    passOnCommand: async ({ payload }, by) => {
+      const command = JSON.parse(atob(payload)) as { commandId: string; agents: string[] }
+      asked.push(`command ${JSON.stringify(command)} (${by})`)
+      return accept({ commandId: command.commandId, agents: command.agents })
+    },
     subscribe: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)

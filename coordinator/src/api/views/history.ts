@@ -89,3 +89,6 @@ export const healthViewSchema = z
   })
   .meta({ id: 'Health' })
 export type HealthView = z.infer<typeof healthViewSchema>
+
+/** All that somebody learns who is not logged in. */
+export const livenessViewSchema = z.object({ status: z.literal('ok') }).meta({ id: 'Liveness' })

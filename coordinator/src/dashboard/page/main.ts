@@ -1,12 +1,15 @@
-/** Loads what there is, listens to what changes, and has the panels drawn that a change concerns. */
+/** Asks who is there, loads what there is, listens to what changes, and has the panels drawn that a change concerns. */
 
 import type { AgentView, AuditEventView, ModelView } from '../../api/views.ts'
+import { renderAccount } from './account.ts'
 import { renderAgents } from './agents.ts'
 import { renderFeed } from './feed.ts'
 import { startForecasts } from './forecasts.ts'
 import { element, renderHeader, sayConnection, showTrouble } from './header.ts'
 import { watchEvents } from './live.ts'
+import { awaitLogin } from './login.ts'
 import { gathered, loadEverything, loadForecasts, loadHealth, loadVersions } from './loads.ts'
+import { noteAnswer } from './rollback.ts'
 import { currentModel, eventsShownMax, state } from './state.ts'
 import { nowMs, refreshTimes } from './times.ts'
 import { renderTrigger } from './trigger.ts'
@@ -14,6 +17,17 @@ import { renderTrigger } from './trigger.ts'
 const clockMs = 1_000
 /** How often what no event announces (live figures, health) is loaded again. */
 const refreshMs = 10_000
+
+/** Facts that change nothing of what the panels show. */
+const aboutNoVersion: ReadonlySet<string> = new Set([
+  'command-seen',
+  'command-passed-on',
+  'root-accepted',
+  'login',
+  'login-failed',
+  'user-changed',
+  'token-changed',
+])
 
 /** Draws once a frame, however many changes come: a hundred agents report at the same moment. */
 const oncePerFrame = (render: () => void): (() => void) => {
@@ -49,9 +63,10 @@ const keepModel = (model: ModelView) => {
 
 const keepEvent = (event: AuditEventView) => {
   if (state.events.some(({ seq }) => seq === event.seq)) return
+  noteAnswer(event)
   state.events = [event, ...state.events].slice(0, eventsShownMax)
   drawFeed()
-  if (event.kind !== 'command-seen' && event.kind !== 'root-accepted') reloadVersions()
+  if (!aboutNoVersion.has(event.kind)) reloadVersions()
 }
 
 const reloadEverything = gathered(loadEverything)
@@ -62,6 +77,7 @@ const refresh = gathered(async () => {
   await loadVersions()
 })
 
+renderAccount(await awaitLogin())
 startForecasts((meter) => {
   state.meter = meter
   void loadForecasts().catch(showTrouble)
