@@ -129,10 +129,11 @@ const awaitReadings = async (path: string): Promise<ReadingsReader> => {
 }
 
 /** What the gateways of a certified site are told, and where they enrol. */
-const toEnrolment = ({ host, gatewayPort, publicHost, broker }: Settings, brokerUrl: string) => {
+const toEnrolment = ({ settings, layout }: Start, brokerUrl: string) => {
+  const { host, gatewayPort, publicHost, broker } = settings
   const hosts = publicHosts(host, publicHost)
   const agentsBrokerUrl = broker ?? `mqtts://${toUrlHost(hosts[0] ?? host)}:${new URL(brokerUrl).port}`
-  return { host, port: gatewayPort, publicHosts: hosts, agentsBrokerUrl }
+  return { folder: layout.trust, host, port: gatewayPort, publicHosts: hosts, agentsBrokerUrl }
 }
 
 const startControl = async (start: Start, brokerUrl: string, readings: ReadingsReader) => {
@@ -151,9 +152,7 @@ const startControl = async (start: Start, brokerUrl: string, readings: ReadingsR
       definitions: settings.models === undefined ? [] : await readDefinitions(settings.models),
       version,
       ...(tls === undefined ? {} : { tls }),
-      ...((await authorityExists(`${layout.trust}/pki`))
-        ? { enrolment: toEnrolment(settings, brokerUrl) }
-        : {}),
+      ...((await authorityExists(pkiOf(layout))) ? { enrolment: toEnrolment(start, brokerUrl) } : {}),
     },
   )
   stops.unshift(centre.stop)

@@ -6,6 +6,7 @@ import type { CommandResult, Command as ProtocolCommand } from '@imlma/protocol/
 import type { ChainView } from '../api/views.ts'
 import type { ApiClient } from './client.http.ts'
 import type { GivenFile } from './files.fs.ts'
+import type { Pki } from './pki.fs.ts'
 import type { BacktestReport } from '../backtest/report.ts'
 import type { Order } from '../trust/command.ts'
 import type { KeyFile } from '../trust/keys.fs.ts'
@@ -54,6 +55,7 @@ export interface Context {
   /** Recomputes the chain in the data directory itself. Throws `Failure` NO_REGISTRY. */
   readonly verifyLocally: (dataDir: string) => Promise<ChainView>
   readonly technician: Technician
+  readonly pki: Pki
   readonly roots: Roots
   /** UTC epoch milliseconds. */
   readonly now: () => number

@@ -9,6 +9,9 @@ import { compareCommand } from './commands/compare.ts'
 import { keysNewCommand, keysShowCommand } from './commands/keys.ts'
 import { lineageCommand } from './commands/lineage.ts'
 import { pinCommand, rollbackCommand, unpinCommand } from './commands/order.ts'
+import { pkiDenyCommand } from './commands/pki-deny.ts'
+import { pkiTokenCommand } from './commands/pki-token.ts'
+import { pkiInitCommand, pkiListCommand, pkiShowCommand } from './commands/pki.ts'
 import { registerCommand } from './commands/register.ts'
 import { retrainCommand } from './commands/retrain.ts'
 import { rootCreateCommand, rootShowCommand, rootSignCommand } from './commands/root.ts'
@@ -35,6 +38,11 @@ export const commands: readonly Command[] = [
   approveCommand,
   keysNewCommand,
   keysShowCommand,
+  pkiInitCommand,
+  pkiShowCommand,
+  pkiTokenCommand,
+  pkiListCommand,
+  pkiDenyCommand,
   rootShowCommand,
   rootCreateCommand,
   rootAddCommand,

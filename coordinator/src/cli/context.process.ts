@@ -31,6 +31,7 @@ export const openContext = async (sources: Sources, say: (line: string) => void)
       })
     },
     technician: (await import('./technician.fs.ts')).createTechnician(),
+    pki: (await import('./pki.fs.ts')).createPki(resolve(sources.folder, settings.dataDir), Date.now),
     roots: (await import('./roots.fs.ts')).createRoots(),
     now: Date.now,
   }

@@ -3,13 +3,10 @@
  * together in the order in which they need each other, and stopped in the reverse one.
  */
 
-import { createReadStream } from 'node:fs'
-import { mkdir, stat } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
-import { Readable } from 'node:stream'
 import { crc32, verifySignature } from '@imlma/protocol/node'
 import type { ServerTls } from '../api/server.http.ts'
-import type { StoredArtifact } from '../api/control.ts'
 import { createBrokerClient, type BrokerClientOptions } from '../broker/client.mqtt.ts'
 import { feedFleet } from '../fleet/fleet-feed.timer.ts'
 import { createFleetStore } from '../fleet/fleet-store.kysely.ts'
@@ -37,7 +34,6 @@ import type { ArtifactStore } from '../storage/artifacts.ts'
 import { openDatabase } from '../storage/database.sqlite.ts'
 import type { ReadingsReader } from '../storage/readings.ts'
 import { createStateStore } from '../storage/states.kysely.ts'
-import type { StudyState } from '../tuning/study-state.ts'
 import { createExaminer, createTrainer } from '../training/trainer.fork.ts'
 import { createTriggerBook } from '../triggers/trigger-book.ts'
 import { establishTrust } from '../trust/establish.fs.ts'
@@ -53,6 +49,7 @@ import { listenToAgents } from './agent-facts.ts'
 import { listenToBroker } from './broker-facts.ts'
 import { openEnrolment, type EnrolmentOptions } from './enrolment.process.ts'
 import { every } from './every.timer.ts'
+import { openArtifact, readTrials } from './stored.fs.ts'
 import { followShadows } from './shadows.ts'
 
 export interface CentreOptions {
@@ -66,7 +63,7 @@ export interface CentreOptions {
   readonly definitions: readonly ModelDefinition[]
   readonly version: string
   /** Of a certified site: where its gateways enrol. */
-  readonly enrolment?: Omit<EnrolmentOptions, 'folder'>
+  readonly enrolment?: EnrolmentOptions
   /** Of API and page. */
   readonly tls?: ServerTls
 }
@@ -265,12 +262,10 @@ export const startCentre = async (
   await listenToAgents({ client, fleet, registry, now, onFailure })
   await listenToBroker({ client, registry, now, onFailure })
   await client.subscribe('fetch', transfer.accept)
-  const enrolment =
-    options.enrolment &&
-    (await openEnrolment(
-      { trust, registry, states, artifacts, isServable: signed.isServable, now, onFailure },
-      { folder: layout.trust, ...options.enrolment },
-    ))
+  const enrolment = await openEnrolment(
+    { trust, registry, states, artifacts, isServable: signed.isServable, now, onFailure },
+    options.enrolment,
+  )
   const endTicks = every(tickMs, lifecycle.tick, onFailure)
   const endShadowFlush = every(shadowFlushMs, shadows.flush, onFailure)
   const endRefresh = every(1_000, control.refresh, onFailure)
@@ -305,20 +300,3 @@ export const startCentre = async (
 
 const latestOf = (series: readonly { readonly lastAt: number }[]): number | undefined =>
   series.reduce<number | undefined>((latest, { lastAt }) => Math.max(latest ?? lastAt, lastAt), undefined)
-
-const openArtifact = async (
-  pathOf: (sha256: string) => Promise<string | undefined>,
-  sha256: string,
-): Promise<StoredArtifact | undefined> => {
-  const path = await pathOf(sha256)
-  if (path === undefined) return undefined
-  const { size } = await stat(path)
-  return {
-    bytes: size,
-    stream: () => Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>,
-  }
-}
-
-/** Trials of a stored study. */
-const readTrials = (bytes: Uint8Array): number =>
-  (JSON.parse(new TextDecoder().decode(bytes)) as StudyState).trials.length

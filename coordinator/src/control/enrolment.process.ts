@@ -49,11 +49,13 @@ interface EnrolmentParts {
 const lookMs = 1_000
 const refreshMs = 86_400_000
 
-/** Throws the `Failure`s of `openAuthority` and `startGateway`. */
+/** Undefined for a site without an authority. Throws the `Failure`s of `openAuthority` and `startGateway`. */
 export const openEnrolment = async (
   { trust, registry, states, artifacts, isServable, now, onFailure }: EnrolmentParts,
-  { folder, host, port, publicHosts, agentsBrokerUrl }: EnrolmentOptions,
-): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> => {
+  options: EnrolmentOptions | undefined,
+): Promise<{ readonly url: string; readonly stop: () => Promise<void> } | undefined> => {
+  if (options === undefined) return undefined
+  const { folder, host, port, publicHosts, agentsBrokerUrl } = options
   const pki = join(folder, 'pki')
   const authority = await openAuthority(pki, { now })
   const identity = { kind: 'gateway', site: authority.site, name: 'gateway', hosts: publicHosts } as const

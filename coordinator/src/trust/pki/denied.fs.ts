@@ -26,6 +26,9 @@ export type Denial = Readonly<Omit<z.infer<typeof denialSchema>, 'v'>>
 
 const listSchema = z.object({ v: z.literal(1), serials: z.array(serialSchema) })
 
+/** True for what may stand in a certificate of ours, in small letters. */
+export const isSerial = (text: string): boolean => serialSchema.safeParse(text).success
+
 /** Durable on return; a serial that is denied already keeps its first reason. */
 export const writeDenial = async (folder: string, denial: Denial): Promise<void> => {
   const document = denialSchema.parse({ v: 1, ...denial })

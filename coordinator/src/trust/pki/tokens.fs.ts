@@ -12,12 +12,12 @@ import { accept, Failure, invariant, refuse, type Result } from '@imlma/protocol
 import { epochMsSchema, nameSchema, sha256Schema } from '@imlma/protocol/wire'
 import { writeOnce } from '../write-once.fs.ts'
 import { pkiBroken, readDocument } from './files.fs.ts'
+import { tokenValidityMs } from './token-terms.ts'
 
 /** More than any fleet enrols at once; they are files of one folder. */
 const tokensMax = 10_000
 /** An expired token is remembered so long, to be told from one that never was. */
 const keptMs = 7 * 86_400_000
-export const tokenValidityMs = { min: 60_000, usual: 3_600_000, max: 30 * 86_400_000 }
 
 const tokenSchema = z.object({
   v: z.literal(1),
