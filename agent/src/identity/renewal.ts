@@ -13,7 +13,7 @@ const spread = 0.02
  * Epoch ms from which on a new one is asked for: from two thirds of the life on, when the control centre gives one, a
  * little later for some. `share` is 0 to 1, drawn once a certificate.
  */
-export const renewableFrom = ({ from, until }: Validity, share: number): number =>
+const renewableFrom = ({ from, until }: Validity, share: number): number =>
   until - (until - from) * (1 / 3 - spread * share)
 
 export type Standing = 'valid' | 'due' | 'expired'
