@@ -15,7 +15,7 @@ import { learnerNamed, learnersNamed, tunableLearners } from '../training/learne
 import { parametersFor } from '../training/parameters-for.ts'
 import { prepareExamples } from '../training/prepare.ts'
 import { withQuantiles } from '../training/ranged.ts'
-import { asTaskSays } from './configured.ts'
+import { withFixed } from '../training/with-fixed.ts'
 import type { Material } from './material.ts'
 import { createReporter } from './progress.ts'
 import type { BacktestTask } from './task.ts'
@@ -60,6 +60,10 @@ export const choose = async (
   )
   return { ...(await train(task, material, winner, using)), trials }
 }
+
+/** What the task sets is the learner's default, and no trial changes it. */
+const asTaskSays = (learner: Learner, { parameters }: BacktestTask): Learner =>
+  withFixed(learner, parameters[learner.name] ?? {})
 
 /** One learner on each of the features; the best of them, or the best few together where the task allows it. */
 const chooseFeatures = async (

@@ -22,6 +22,29 @@ test('a study chooses from the learners that it is given, and a name that is non
   })
 })
 
+test.each([
+  ['that no learner has', { parameters: { base: 'ridge' } }, ['parameters', 'base'], 'by learner'],
+  [
+    'of a learner that is not chosen from',
+    { parameters: { recurrent: {} } },
+    ['parameters', 'recurrent'],
+    'trees',
+  ],
+  ['that are no object', { parameters: { trees: 3 } }, ['parameters', 'trees'], 'an object'],
+  ['and no time to train', { study: { secondsMax: 900 } }, ['study', 'secondsMax'], 'no time'],
+])('auto with parameters %s is refused where it is defined', (_, more, path, message) => {
+  const study = { learners: ['ridge', 'trees'] }
+  const auto = {
+    ...definition,
+    learner: 'auto',
+    ...more,
+    study: { ...study, ...('study' in more && more.study) },
+  }
+  const [issue] = modelDefinitionSchema.safeParse(auto).error?.issues ?? []
+  expect(issue).toMatchObject({ path, message: expect.stringContaining(message) })
+  expect(modelDefinitionSchema.safeParse({ ...definition, learner: 'ridge', ...more }).success).toBe(true)
+})
+
 test('every learner that a definition knows is there', () => {
   const { innerType } = modelDefinitionSchema.shape.learner.def
   const names = innerType.options.filter((name) => name !== 'auto')

@@ -11,7 +11,7 @@ const durationMs = z.number().int().min(1)
 
 const learnerNames = ['ridge', 'trees', 'perceptron', 'recurrent', 'seasonal-naive'] as const
 
-export const modelDefinitionSchema = z.object({
+const fieldsSchema = z.object({
   name: nameSchema,
   quantity: z.string().min(1).max(64),
   unit: z.string().min(1).max(16),
@@ -29,6 +29,7 @@ export const modelDefinitionSchema = z.object({
   quantiles: quantilesSchema.default([0.1, 0.5, 0.9]),
   /** `auto`: learner, parameters and features are chosen by a study at every training. */
   learner: z.enum([...learnerNames, 'auto']).default('ridge'),
+  /** The learner's; of `auto` by learner (`{ "trees": { "base": "ridge" } }`), and what is set is not searched. */
   parameters: z.record(z.string(), z.unknown()).default({}),
   seed: z.number().int().default(1),
   trigger: z.object({
@@ -105,6 +106,27 @@ export const modelDefinitionSchema = z.object({
     .prefault({}),
   /** p99 of one forecast run on a gateway; a slower version does not pass warming. */
   latencyMsBudget: z.number().positive().default(50),
+})
+
+/** Where learner, parameters and times contradict each other is said here, and not by every training anew. */
+export const modelDefinitionSchema = fieldsSchema.superRefine((definition, context) => {
+  if (definition.learner !== 'auto') return
+  const { parameters, study, training } = definition
+  const chosenFrom: readonly string[] = study.learners ?? learnerNames
+  for (const [name, given] of Object.entries(parameters)) {
+    const path = ['parameters', name]
+    if (!chosenFrom.includes(name)) {
+      const message = `of auto, parameters are by learner; the study chooses from ${chosenFrom.join(', ')}`
+      context.addIssue({ code: 'custom', path, message })
+    } else if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+      context.addIssue({ code: 'custom', path, message: `these are the parameters of ${name}: an object` })
+    }
+  }
+  // The study would be cut off before anything is trained, every time.
+  if (study.secondsMax >= training.secondsMax) {
+    const message = `leaves no time for the final training within training.secondsMax (${training.secondsMax})`
+    context.addIssue({ code: 'custom', path: ['study', 'secondsMax'], message })
+  }
 })
 export type ModelDefinition = z.infer<typeof modelDefinitionSchema>
 

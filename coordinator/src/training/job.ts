@@ -53,6 +53,7 @@ export interface TrainingJob {
   readonly learner: string
   /** Needed where the learner is `auto`. */
   readonly study?: StudyRequest
+  /** Of `auto` by learner: what is set is not searched. */
   readonly parameters: Readonly<Record<string, unknown>>
   readonly seed: number
   /** The artifact is written here, under its own SHA-256. */

@@ -132,6 +132,21 @@ describe('a study in production', () => {
     expect(resumed.outcome.sha256).toBe(whole.outcome.sha256)
   })
 
+  test('does not search what its parameters fix, learner by learner', async () => {
+    const job = {
+      ...jobWith({ learners: ['trees'], trials: 3 }),
+      parameters: { trees: { rounds: 7, l2: 3 } },
+    }
+    const { outcome } = await run(job)
+    expect(Object.keys(outcome.study?.space ?? {})).not.toContain('trees.l2')
+    const { parameters } = outcome
+    const members =
+      outcome.learner === 'average' ? (parameters['members'] as { parameters: object }[]) : [{ parameters }]
+    for (const member of members) expect(member.parameters).toMatchObject({ rounds: 7, l2: 3 })
+    for (const trees of ['many', { rounds: -1 }])
+      await expect(run({ ...job, parameters: { trees } })).rejects.toMatchObject({ code: 'BAD_PARAMETERS' })
+  })
+
   test('searches the learners that it is told, and knows who is not one', async () => {
     const { outcome } = await run(jobWith({ learners: ['ridge'], trials: 3 }))
     expect(outcome.study?.space['learner']).toMatchObject({ choices: ['ridge'] })

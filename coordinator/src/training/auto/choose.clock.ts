@@ -3,6 +3,8 @@
 import { rollingOrigin, type TrainingSplit } from '../../datasets/split.ts'
 import type { SnapshotContent } from '../../datasets/snapshot.ts'
 import { featureCount, type FeatureSpec } from '@imlma/protocol/features'
+import { Failure } from '@imlma/protocol/result'
+import { z } from 'zod'
 import type { StudyState } from '../../tuning/study-state.ts'
 import type { FeatureChoices } from '../feature-choices.ts'
 import type { TrainingJob } from '../job.ts'
@@ -10,6 +12,7 @@ import type { Learner, LearnerParts, TrainingRun } from '../learner.ts'
 import { learnerNamed, learnersNamed, tunableLearners } from '../learners.ts'
 import { parametersFor } from '../parameters-for.ts'
 import { prepareExamples } from '../prepare.ts'
+import { withFixed } from '../with-fixed.ts'
 import { findModel, isAverage, type Winner } from './find-model.ts'
 import { keepLatest } from './keep-latest.ts'
 
@@ -59,7 +62,9 @@ export const choose = async (
   const splits = rollingOrigin(split, { ...job.task, folds })
   const { winner, single, state } = await findModel(
     {
-      learners: learners === undefined ? tunableLearners : learnersNamed(learners),
+      learners: (learners === undefined ? tunableLearners : learnersNamed(learners)).map((learner) =>
+        asJobSays(learner, job),
+      ),
       parts,
       prepare: keepLatest((spec, fold) =>
         prepareExamples(content, spec, splits[fold] as TrainingSplit, {
@@ -89,6 +94,19 @@ export const choose = async (
     study: state,
     ...(isAverage(winner) && { instead: toChosen(single) }),
   }
+}
+
+/** Of `auto`, parameters are by learner, as in a backtest; what they set is not searched. */
+const asJobSays = (learner: Learner, { parameters }: TrainingJob): Learner => {
+  const given = z.record(z.string(), z.unknown()).default({}).safeParse(parameters[learner.name])
+  if (!given.success) {
+    const why = z.prettifyError(given.error)
+    throw new Failure('BAD_PARAMETERS', `${learner.name} cannot use its parameters: ${why}`)
+  }
+  const fixed = withFixed(learner, given.data)
+  // A value that it does not take is said at once, and not by every trial.
+  parametersFor(fixed, {})
+  return fixed
 }
 
 const trialRowsOf = (spec: FeatureSpec, rowsMax = trialRowsMax): number =>
