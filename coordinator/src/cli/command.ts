@@ -1,5 +1,6 @@
 /** What a command of `imlma` is: words and options in, a text for people and a document for programs out. */
 
+import type { Manifest } from '@imlma/protocol/manifest'
 import type { Result } from '@imlma/protocol/result'
 import type { Envelope, KeyScheme, Role, TrustRoot } from '@imlma/protocol/trust'
 import type { CommandResult, Command as ProtocolCommand } from '@imlma/protocol/wire'
@@ -107,6 +108,15 @@ export interface Roots {
   /** What a proposal says; nothing of it is verified. */
   readonly proposed: (path: string) => Promise<Result<TrustRoot>>
   readonly create: (dataDir: string, first: FirstRoot) => Promise<Result<RootProposal>>
+  /** What a version that waits for release signatures claims to be. Refused with NOT_PENDING. */
+  readonly pendingRelease: (dataDir: string, model: string, version: number) => Promise<Result<Manifest>>
+  /** One more signature on it. Refused with NOT_PENDING, NOT_AUTHORISED. */
+  readonly approveRelease: (
+    dataDir: string,
+    model: string,
+    version: number,
+    keyPath: string,
+  ) => Promise<Result<{ by: string; persons: number; needed: number }>>
 }
 
 export interface FirstRoot {

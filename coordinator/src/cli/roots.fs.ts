@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { toKeyId } from '@imlma/protocol/node'
-import { Failure } from '@imlma/protocol/result'
+import { accept, Failure } from '@imlma/protocol/result'
 import {
   base64Schema,
   fromBase64,
@@ -17,6 +17,7 @@ import {
 import { findOrCreate, rotatedKeyPathOf } from '../trust/establish.fs.ts'
 import { newKey, readKeyFile, toSigner, writeKeyFile } from '../trust/keys.fs.ts'
 import { firstRoot, withKey, type PublicKey } from '../trust/next-root.ts'
+import { approveRelease, readPendingRelease } from '../trust/release-signatures.fs.ts'
 import { createRoot, proposeRoot, readRoot, signRoot } from '../trust/root-office.fs.ts'
 import type { FirstRoot, Roots } from './command.ts'
 
@@ -41,6 +42,12 @@ export const createRoots = (): Roots => ({
       : envelope
   },
   create: async (dataDir, first) => create(trustOf(dataDir), first),
+  pendingRelease: async (dataDir, model, version) => {
+    const waiting = await readPendingRelease(trustOf(dataDir), model, version)
+    return waiting.ok ? accept(waiting.value.manifest) : waiting
+  },
+  approveRelease: (dataDir, model, version, keyPath) =>
+    approveRelease(trustOf(dataDir), { model, version }, keyPath),
 })
 
 const create = async (folder: string, first: FirstRoot) => {

@@ -3,8 +3,7 @@
  * nothing behind that a second try could not find or overwrite: artifacts are named by their content.
  */
 
-import type { Envelope } from '@imlma/protocol/trust'
-import { manifestPayloadType, type Manifest } from '@imlma/protocol/manifest'
+import { manifestPayloadType } from '@imlma/protocol/manifest'
 import { Failure, type Result } from '@imlma/protocol/result'
 import { encodeJson } from '@imlma/protocol/wire'
 import type { DatasetRecord, RegistryEvent } from '../registry/events.ts'
@@ -17,7 +16,7 @@ import { candidateSchema, toCandidate, toForeignCandidate, toManifest } from './
 import type { ModelDefinition } from './definition.ts'
 import { delaysOf } from './delays.ts'
 import type { Judge } from './judge.ts'
-import type { PerformEffect } from './lifecycle.ts'
+import type { PerformEffect, SealRelease } from './lifecycle.ts'
 import type { ExamineRegistration } from './registration/examine.ts'
 import type { Studies } from './studies.ts'
 import type { Assigning, Deploying, Freezing, Gating, Shadowing, Signing, Training } from './run.ts'
@@ -33,8 +32,7 @@ export interface EffectParts {
   readonly examine: ExamineRegistration
   readonly studies: Studies
   readonly judge: Judge
-  /** Seals with the release key. */
-  readonly seal: (payloadType: string, document: Manifest) => Envelope
+  readonly seal: SealRelease
   readonly rollout: Pick<Rollout, 'assign' | 'settled'>
   /** Folder for what a training writes before it is adopted. */
   readonly outputFolder: string
@@ -60,11 +58,11 @@ export const createEffects = (parts: EffectParts, options: EffectOptions = {}): 
       case 'gate':
         return exclusively(() => gate(parts, definition, effect.state, context.signal))
       case 'sign':
-        return sign(parts, definition, effect.state)
+        return sign(parts, definition, effect.state, context)
       case 'shadow':
-        return startShadow(parts, definition, effect.state)
+        return startShadow(parts, definition, effect.state, context)
       case 'confirm':
-        return confirmShadow(parts, definition.name, effect.state)
+        return confirmShadow(parts, definition.name, effect.state, context)
       case 'assign':
         return assign(parts, definition, effect.state)
       case 'await-fleet':
@@ -187,22 +185,23 @@ const sign = async (
   parts: EffectParts,
   definition: ModelDefinition,
   state: Signing,
+  context: Context,
 ): Promise<readonly RegistryEvent[]> => {
   const { version } = state.trained
-  return [
-    { kind: 'version-signed', model: definition.name, version, ...(await seal(parts, definition, state)) },
-  ]
+  const signature = await seal(parts, definition, state, context)
+  return [{ kind: 'version-signed', model: definition.name, version, ...signature }]
 }
 
 const startShadow = async (
   parts: EffectParts,
   definition: ModelDefinition,
   state: Shadowing,
+  context: Context,
 ): Promise<readonly RegistryEvent[]> => {
   const { run, trained, decision } = state
   const champion = decision.champion.version
   if (champion === null) throw new Failure('NO_CHAMPION', 'a shadow stands beside a champion')
-  const signature = await seal(parts, definition, state, 'shadow')
+  const signature = await seal(parts, definition, state, context, 'shadow')
   const { version } = trained
   return [{ kind: 'shadow-started', model: definition.name, run, version, champion, ...signature }]
 }
@@ -211,6 +210,7 @@ const seal = async (
   parts: EffectParts,
   definition: ModelDefinition,
   { dataset, trained, trigger, decision }: Omit<Signing, 'phase'>,
+  context: Context,
   mode?: 'shadow',
 ): Promise<{ release: number; keyid: string; envelopeSha256: string }> => {
   const { name: model, latencyMsBudget } = definition
@@ -237,7 +237,7 @@ const seal = async (
     latencyMsBudget,
   })
   const signed = mode === undefined ? manifest : { ...manifest, mode }
-  const envelope = parts.seal(manifestPayloadType, signed)
+  const envelope = await parts.seal(manifestPayloadType, signed, context)
   const { sha256 } = await parts.artifacts.put(encodeJson(envelope))
   return { release, keyid: envelope.signatures[0]?.keyid ?? '', envelopeSha256: sha256 }
 }

@@ -3,7 +3,9 @@
  * otherwise does what the run's facts say is next. Whatever an effect finds out is appended to the registry first and believed afterwards.
  */
 
+import type { Manifest } from '@imlma/protocol/manifest'
 import { Failure } from '@imlma/protocol/result'
+import type { Envelope } from '@imlma/protocol/trust'
 import type { ChainedEvent, RegistryEvent, Trigger } from '../registry/events.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { ModelDefinition } from './definition.ts'
@@ -28,6 +30,13 @@ export type PerformEffect = (
     readonly events: readonly ChainedEvent[]
   },
 ) => Promise<readonly RegistryEvent[]>
+
+/** Seals with the release key, and waits for further people where the trust root asks for them. */
+export type SealRelease = (
+  payloadType: string,
+  document: Manifest,
+  context: Pick<Parameters<PerformEffect>[2], 'signal' | 'onProgress'>,
+) => Envelope | Promise<Envelope>
 
 export interface LifecycleParts {
   readonly registry: Pick<Registry, 'append' | 'runEvents' | 'subscribe'>

@@ -2,11 +2,12 @@
 
 import { manifestPayloadType, manifestSchema, type Manifest } from '@imlma/protocol/manifest'
 import { Failure } from '@imlma/protocol/result'
-import { envelopeSchema, openEnvelope, type Envelope } from '@imlma/protocol/trust'
+import { envelopeSchema, openEnvelope } from '@imlma/protocol/trust'
 import { encodeJson } from '@imlma/protocol/wire'
 import type { Decision, RegistryEvent } from '../registry/events.ts'
 import type { Registry, VersionRecord } from '../registry/registry.ts'
 import type { ArtifactStore } from '../storage/artifacts.ts'
+import type { SealRelease } from './lifecycle.ts'
 import type { Confirming } from './run.ts'
 
 /**
@@ -38,7 +39,7 @@ export const withShadow = (
 interface ConfirmParts {
   readonly registry: Pick<Registry, 'version' | 'numbers'>
   readonly artifacts: Pick<ArtifactStore, 'get' | 'put'>
-  readonly seal: (payloadType: string, document: Manifest) => Envelope
+  readonly seal: SealRelease
   readonly now: () => number
 }
 
@@ -47,6 +48,7 @@ export const confirmShadow = async (
   parts: ConfirmParts,
   model: string,
   { version }: Confirming,
+  context: Parameters<SealRelease>[2],
 ): Promise<readonly RegistryEvent[]> => {
   const record = await parts.registry.version(model, version)
   if (!record?.shadow || record.decision?.verdict !== 'promote') {
@@ -57,12 +59,8 @@ export const confirmShadow = async (
   const { mode: _, ...promised } = await readManifest(parts, record.shadow.envelopeSha256)
   const release = (await parts.registry.numbers(model)).release + 1
   const decision = { ...record.decision }
-  const envelope = parts.seal(manifestPayloadType, {
-    ...promised,
-    release,
-    createdAt: parts.now(),
-    decision,
-  })
+  const manifest = { ...promised, release, createdAt: parts.now(), decision }
+  const envelope = await parts.seal(manifestPayloadType, manifest, context)
   const { sha256 } = await parts.artifacts.put(encodeJson(envelope))
   const keyid = envelope.signatures[0]?.keyid ?? ''
   return [{ kind: 'version-signed', model, version, release, keyid, envelopeSha256: sha256 }]
