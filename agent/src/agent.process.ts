@@ -1,7 +1,7 @@
 /**
  * One agent, put together and started in order; `stop` goes the same way back.
  *
- *   lock → identity → readings → link (closed) → models restored → local API → forwarding → link open → forecasts → sources
+ *   lock → identity → audit → readings → link (closed) → models restored → local API → forwarding → link open → forecasts → sources
  *
  * Models serve before anybody can ask, and listeners are there before the broker can speak. What fails on the way
  * stops everything that was started before it.
@@ -14,6 +14,7 @@ import { createAlarms } from './alarms.ts'
 import { anchorPathOf, openAnchor } from './anchor.fs.ts'
 import type { AgentFigures } from './api/metrics.prom.ts'
 import { startApi } from './api/start.http.ts'
+import { startAudit } from './audit.process.ts'
 import type { Configuration } from './configuration.ts'
 import { createForecasting, type Forecasting } from './forecasting.process.ts'
 import { createShown, openIdentity } from './identity.process.ts'
@@ -78,9 +79,12 @@ const start = async (
   const anchor = await openAnchor(anchorPathOf(dataDir), settings.root)
   if (anchor === undefined) log.warn('no trust root: readings are sent, no model is accepted (give --root)')
 
+  const audit = await startAudit({ dataDir, site, agent, agentVersion, bootId }, log)
+  stops.push(audit.close)
   const storing = openStoring(dataDir, configuration.outboxBytesMax, log)
   stops.push(storing.close)
   const { outbox, history } = storing
+  stops.push(audit.watch(() => outbox.backlog().dropped))
 
   keepNoPacketNumbers()
   const link = createMqttLink(
@@ -102,7 +106,10 @@ const start = async (
     link,
     now: Date.now,
     newId: randomUUID,
-    onRaised: (alarm) => log.warn({ alarm }, 'alarm'),
+    onRaised: (alarm) => {
+      log.warn({ alarm }, 'alarm')
+      audit.alarm(alarm)
+    },
   })
 
   const rooms = await openModels(join(dataDir, 'models'), link)
@@ -136,6 +143,7 @@ const start = async (
     shadows: forecasting.shadows,
     forwarder,
     reportNow,
+    audit,
   }
   const models = anchor && (await rooms.start({ ...parts, anchor }, { site, agent }))
   if (models !== undefined) stops.push(models.stop, models.onChange(reporting.changed))
@@ -176,6 +184,7 @@ const start = async (
     log.info('connected to the broker')
     alarms.flush()
   })
+  stops.push(audit.upload(link))
   reporting.changed()
   link.start()
   if (shown !== undefined) stops.push(shown.keepFresh({ link, alarms, log }))

@@ -1,8 +1,10 @@
 /** What a command line asks for that ends at once: to enrol, to show who this gateway is, to be told the options. */
 
 import { Failure } from '@imlma/protocol/result'
+import { tellEntry, tellVerified } from './audit/tell.ts'
+import { verifyAuditLog } from './audit/verify.fs.ts'
 import { enrolGateway } from './identity.process.ts'
-import { readEnrolled, type Enrolled } from './identity/index.ts'
+import { openSigningKey, readEnrolled, type Enrolled } from './identity/index.ts'
 import type { Asked } from './settings.process.ts'
 
 interface Output {
@@ -32,6 +34,9 @@ const toText = async (asked: Exclude<Asked, { kind: 'run' }>): Promise<string> =
       return asked.text
     case 'enrol':
       return describe(await enrolGateway(asked.dataDir, asked.enrol))
+    case 'audit-show':
+    case 'audit-verify':
+      return tellAudit(asked.dataDir, asked.kind === 'audit-show')
     case 'identity': {
       const enrolled = await readEnrolled(asked.dataDir)
       if (enrolled !== undefined) return describe(enrolled)
@@ -40,6 +45,20 @@ const toText = async (asked: Exclude<Asked, { kind: 'run' }>): Promise<string> =
       })
     }
   }
+}
+
+/** An agent that was never enrolled has no key, and a log that is not signed. */
+const tellAudit = async (dataDir: string, isShown: boolean): Promise<string> => {
+  const key = await openSigningKey(dataDir)
+  const lines: string[] = []
+  const verified = verifyAuditLog(
+    dataDir,
+    key && { keyid: key.signer.keyid, public: key.public },
+    isShown ? (entry) => lines.push(tellEntry(entry)) : undefined,
+  )
+  if (verified.ok) return [...lines, tellVerified(verified.value)].join('\n')
+  const { code, message, hint } = verified.refusal
+  throw new Failure(code, message, hint === undefined ? {} : { hint })
 }
 
 const describe = ({ agent, site, notAfter, broker, gateway }: Enrolled): string =>

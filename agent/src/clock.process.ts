@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import type { Alarms } from './alarms.ts'
+import type { Recorder } from './audit/recorder.ts'
 import { openClockFile } from './clock/clock.fs.ts'
 import { createClock, type ProvenClock } from './clock/clock.ts'
 import { keepClock } from './clock/keeper.timer.ts'
@@ -16,15 +17,20 @@ export interface KeptClock {
 interface Parts {
   readonly alarms: Pick<Alarms, 'raise'>
   readonly log: Log
+  readonly audit: Pick<Recorder, 'record'>
   /** The clock is right again: what was refused for its sake is worth another look. */
   readonly onTrusted: () => void
 }
 
-export const openClock = async (dataDir: string, { alarms, log, onTrusted }: Parts): Promise<KeptClock> => {
+export const openClock = async (
+  dataDir: string,
+  { alarms, log, audit, onTrusted }: Parts,
+): Promise<KeptClock> => {
   const file = await openClockFile(join(dataDir, 'clock.json'))
   const clock = createClock({ now: Date.now, monotonicMs: () => performance.now() }, await file.read())
   const onVerdict = (verdict: ClockVerdict): void => {
     log.warn({ verdict }, verdict === 'trusted' ? 'the clock is believed again' : 'the clock is not believed')
+    audit.record('clock', { verdict })
     if (verdict === 'trusted') return onTrusted()
     const detail = `the system clock is ${verdict === 'behind' ? 'behind what was signed' : 'far ahead of all that was signed'}: nothing new is installed; set the clock`
     const evidence = { code: 'CLOCK_UNTRUSTED', detail, now: Date.now() }

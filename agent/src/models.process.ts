@@ -3,14 +3,15 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Manifest } from '@imlma/protocol/manifest'
-import { crc32, verifySignature } from '@imlma/protocol/node'
+import { crc32, sha256 as hashOf, verifySignature } from '@imlma/protocol/node'
 import { accept } from '@imlma/protocol/result'
-import type { Envelope } from '@imlma/protocol/trust'
+import { fromBase64, type Envelope } from '@imlma/protocol/trust'
 import type { Alarms } from './alarms.ts'
 import { openClock } from './clock.process.ts'
 import type { Forwarder } from './link/forwarder.timer.ts'
 import type { Link } from './link/link.ts'
 import type { Log } from './log.pino.ts'
+import type { Recorder } from './audit/recorder.ts'
 import { claimedManifest } from './models/admission.ts'
 import { startModels, type Models, type ReportedModels } from './models/models.ts'
 import { openRoots } from './models/roots.fs.ts'
@@ -40,6 +41,7 @@ interface StartParts {
   readonly shadows: Serving
   readonly forwarder: Pick<Forwarder, 'resendFrom'>
   readonly reportNow: () => void
+  readonly audit: Pick<Recorder, 'record' | 'recordOnce'>
 }
 
 export const openModels = async (folder: string, link: Link): Promise<ModelRooms> => {
@@ -53,10 +55,10 @@ export const openModels = async (folder: string, link: Link): Promise<ModelRooms
       const envelope = await store.manifest(sha256)
       return envelope === undefined ? undefined : claimedManifest(envelope)
     },
-    start: async ({ anchor, alarms, log, serving, shadows, forwarder, reportNow }, address) => {
+    start: async ({ anchor, alarms, log, serving, shadows, forwarder, reportNow, audit }, address) => {
       let latest: Uint8Array | undefined
       const onTrusted = (): void => void (latest && models?.desired(latest))
-      const kept = await openClock(join(folder, '..'), { alarms, log, onTrusted })
+      const kept = await openClock(join(folder, '..'), { alarms, log, audit, onTrusted })
       const started = await startModels(
         {
           store,
@@ -75,6 +77,7 @@ export const openModels = async (folder: string, link: Link): Promise<ModelRooms
           raise: alarms.raise,
           onFailure: (cause) => log.error({ err: cause }, 'models'),
           report: reportNow,
+          audit: { ...audit, digestOf: (base64) => hashOf(fromBase64(base64)) },
           resend: async (fromSequence) => {
             forwarder.resendFrom(fromSequence)
             return accept(`batches from ${fromSequence} on that are still held are sent again`)

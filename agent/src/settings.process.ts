@@ -32,6 +32,7 @@ export type Asked =
   | { readonly kind: 'run'; readonly settings: Settings }
   | { readonly kind: 'enrol'; readonly enrol: GivenToken; readonly dataDir: string }
   | { readonly kind: 'identity'; readonly dataDir: string }
+  | { readonly kind: 'audit-show' | 'audit-verify'; readonly dataDir: string }
   | { readonly kind: 'tell'; readonly text: string }
 
 const text = { type: 'string' } as const
@@ -48,7 +49,8 @@ const common = {
 export const parseSettings = (args: readonly string[], version: string): Result<Asked, 'BAD_OPTION'> => {
   try {
     if (args[0] === 'enrol') return parseEnrol(args.slice(1))
-    if (args[0] === 'identity') return parseIdentity(args.slice(1))
+    if (args[0] === 'identity') return parseShowing(args.slice(1), 'identity')
+    if (args[0] === 'audit') return parseAudit(args.slice(1))
     return parseRun(args, version)
   } catch (cause) {
     return refuseOption((cause as Error).message)
@@ -101,12 +103,18 @@ const parseEnrol = (args: readonly string[]): Result<Asked, 'BAD_OPTION'> => {
   return accept({ kind: 'enrol', enrol, dataDir: given['data-dir'] })
 }
 
-const parseIdentity = (args: readonly string[]): Result<Asked, 'BAD_OPTION'> => {
+const parseAudit = ([what, ...args]: readonly string[]): Result<Asked, 'BAD_OPTION'> => {
+  if (what === 'show' || what === 'verify') return parseShowing(args, `audit-${what}`)
+  return refuseOption('audit show, or audit verify')
+}
+
+const parseShowing = (
+  args: readonly string[],
+  kind: 'identity' | 'audit-show' | 'audit-verify',
+): Result<Asked, 'BAD_OPTION'> => {
   const { 'data-dir': dataDir, help: helpFlag } = common
   const { values: given } = parseArgs({ args: [...args], options: { 'data-dir': dataDir, help: helpFlag } })
-  return accept(
-    given.help === true ? { kind: 'tell', text: help } : { kind: 'identity', dataDir: given['data-dir'] },
-  )
+  return accept(given.help === true ? { kind: 'tell', text: help } : { kind, dataDir: given['data-dir'] })
 }
 
 const toGivenToken = (token: string | undefined, file: string | undefined): GivenToken | undefined => {
@@ -130,6 +138,8 @@ const refuseOption = (message: string) =>
 const help = `Usage: imlma-agent [options]
        imlma-agent enrol <token> [--data-dir <dir>]     make this gateway an agent of a site
        imlma-agent identity [--data-dir <dir>]          show who it is, and until when
+       imlma-agent audit show [--data-dir <dir>]        what it did and what was done to it
+       imlma-agent audit verify [--data-dir <dir>]      does the record of that hold?
 
 Serves forecasts beside the meters, keeps readings until the control centre has them.
 

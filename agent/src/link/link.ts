@@ -4,9 +4,9 @@ import type { ChannelName } from '@imlma/protocol/wire'
 
 export type AgentChannel = Extract<
   ChannelName,
-  'presence' | 'readings' | 'reported' | 'report' | 'alarm' | 'fetch' | 'result'
+  'presence' | 'readings' | 'reported' | 'report' | 'alarm' | 'fetch' | 'result' | 'audit'
 >
-export type ControlChannel = Extract<ChannelName, 'ack' | 'desired' | 'chunk' | 'command'>
+export type ControlChannel = Extract<ChannelName, 'ack' | 'desired' | 'chunk' | 'command' | 'audit-ack'>
 
 export interface ControlMessage {
   /** Request or command id on identified channels. */

@@ -19,6 +19,7 @@ import {
 } from './admission.ts'
 import { deploymentOf, type AgentState } from './agent-state.ts'
 import { neededDigests, type DeploymentEvent } from './deployment-state.ts'
+import type { ModelsAudit } from './audit-facts.ts'
 import type { MachineRoom, Raised } from './machine-room.ts'
 import { alarmKindOf, toDeploymentReason } from './reasons.ts'
 import type { ShadowRoom } from './shadow/shadow-room.ts'
@@ -32,16 +33,18 @@ export interface AssignmentsParts {
   readonly store: ModelStore
   readonly trust: Trust
   readonly raise: (alarm: Raised) => void
+  readonly audit: ModelsAudit
 }
 
 type ModelEvent = readonly [model: string, event: DeploymentEvent]
 
 /** Takes the payload of `desired`. Run it inside `room.exclusively`. Throws `Failure` where the disk does not take it. */
 export const createAssignments = (
-  { room, shadows, store, trust, raise }: AssignmentsParts,
+  { room, shadows, store, trust, raise, audit }: AssignmentsParts,
   address: Pick<AdmissionTerms, 'site' | 'agent' | 'clock' | 'verify'>,
 ) => {
-  const raiseCode = (code: string, detail: string): void =>
+  const raiseCode = (code: string, detail: string): void => {
+    audit.record('desired-refused', { code, detail })
     raise({
       model: null,
       version: null,
@@ -51,6 +54,7 @@ export const createAssignments = (
       limit: null,
       evidence: { code, detail: detail.slice(0, 500), channel: 'desired' },
     })
+  }
 
   const toldShadows = createTelling({ room, store, trust, raiseCode })
 
@@ -134,7 +138,10 @@ export const createAssignments = (
     const envelope = parsed.value
 
     // Roots speak for themselves: each is verified by the one before it, whatever becomes of the rest.
+    const before = trust.current().version
     const followed = await trust.follow(claimedDesired(envelope)?.roots ?? [])
+    const { version: rootVersion } = trust.current()
+    if (rootVersion > before) audit.record('root-followed', { from: before, to: rootVersion })
     if (!followed.ok) raiseCode(followed.refusal.code, followed.refusal.message)
     address.clock.follow(trust.current())
 
@@ -161,6 +168,8 @@ export const createAssignments = (
     await room.transact(events, (state) =>
       staged.alter({ ...state, desiredCounter: counter, desiredSigners: [...signers] }),
     )
+    const digest = audit.digestOf(envelope.payload)
+    audit.recordOnce(`desired ${counter} ${digest}`, 'desired-accepted', { counter, digest, rootVersion })
     await staged.act()
   }
 }

@@ -9,6 +9,7 @@ import type { Envelope, VerifySignature } from '@imlma/protocol/trust'
 import type { DeploymentReason, Reported } from '@imlma/protocol/wire'
 import type { Clock } from '../clock/clock.ts'
 import type { ControlMessage, Link } from '../link/link.ts'
+import { noAudit, recordState, type ModelsAudit } from './audit-facts.ts'
 import { digestsNeeded, emptyAgentState, type AgentState, type StateFile } from './agent-state.ts'
 import { createAssignments } from './assignments.ts'
 import { createCommands } from './commands/commands.ts'
@@ -50,6 +51,7 @@ export interface ModelsParts {
   /** A technician wants `reported` now. */
   readonly report?: () => void
   readonly resend?: (fromSequence: number) => Promise<Result<string>>
+  readonly audit?: ModelsAudit
 }
 
 export interface ModelsOptions extends WorkOptions {
@@ -83,6 +85,7 @@ const waitingMax = 64
  */
 export const startModels = async (parts: ModelsParts, options: ModelsOptions): Promise<Models> => {
   const { store, file, verify, serving, shadowServing, link, clock, raise, onFailure } = parts
+  const { audit = noAudit } = parts
   const listeners = new Set<() => void>()
   const trust = await openTrust(parts)
   clock.follow(trust.current())
@@ -101,6 +104,7 @@ export const startModels = async (parts: ModelsParts, options: ModelsOptions): P
   let stopped = false
   let said = emptyAgentState.commands
   const changed = (state: AgentState): void => {
+    recordState(audit, state)
     // Results leave only after they were written down.
     const before = new Set(said.known.map(({ result }) => result))
     for (const { result } of state.commands.known) if (!before.has(result)) sender.say(result)
@@ -113,9 +117,9 @@ export const startModels = async (parts: ModelsParts, options: ModelsOptions): P
   said = initial.commands
   const room = createMachineRoom({ ...parts, sessions, work, now: clock.now, onChange: changed }, initial)
   const shadows = createShadowRoom({ ...parts, room, sessions, trust, work, serving: shadowServing })
-  const assign = createAssignments({ room, shadows, store, trust, raise }, { ...options, clock, verify })
+  const assign = createAssignments({ room, shadows, store, trust, raise, audit }, { ...options, clock, verify })
   const commands = createCommands(
-    { ...parts, room, trust, say: sender.say, report: parts.report ?? notify },
+    { ...parts, audit, room, trust, say: sender.say, report: parts.report ?? notify },
     { ...options, verify },
   )
 
@@ -160,6 +164,7 @@ export const startModels = async (parts: ModelsParts, options: ModelsOptions): P
   await room.resume()
   await room.exclusively(commands.resume)
   await shadows.resume(initial)
+  recordState(audit, room.state())
   for (const { result, delivered } of room.state().commands.known) if (!delivered) sender.say(result)
   await store.prune(digestsNeeded(room.state())).catch(onFailure)
 

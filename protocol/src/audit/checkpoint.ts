@@ -3,9 +3,9 @@
  * log and not the key, and a log that ends before its latest checkpoint was cut.
  */
 
-import { z } from 'zod'
+import type { z } from 'zod'
 import { accept, refuse, type Result } from '../result.ts'
-import { sealEnvelope, preAuthenticationEncoding, type Signer } from '../trust/seal.ts'
+import { preAuthenticationEncoding, sealEnvelope, type Signer } from '../trust/seal.ts'
 import { fromBase64 } from '../trust/base64.ts'
 import type { Envelope } from '../trust/envelope.ts'
 import { openEnvelope } from '../trust/verify.ts'

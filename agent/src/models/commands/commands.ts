@@ -10,6 +10,7 @@ import type { ControlMessage } from '../../link/link.ts'
 import type { Clock } from '../../clock/clock.ts'
 import { toInstalled } from '../admission.ts'
 import { deploymentOf } from '../agent-state.ts'
+import type { ModelsAudit } from '../audit-facts.ts'
 import type { Directive } from '../deployment-state.ts'
 import type { MachineRoom, Raised } from '../machine-room.ts'
 import { alarmKindOf } from '../reasons.ts'
@@ -32,6 +33,7 @@ export interface CommandsParts {
   readonly report: () => void
   /** Sends readings from a sequence on once more; absent where no outbox is attached. */
   readonly resend?: (fromSequence: number) => Promise<Result<string>>
+  readonly audit: ModelsAudit
 }
 
 interface Address {
@@ -51,12 +53,13 @@ const suspicious: readonly CommandRefusal[] = [
 
 /** Takes a message of `command/{commandId}`. Run it inside `room.exclusively`. Throws `Failure` where the disk does not take it. */
 export const createCommands = (parts: CommandsParts, address: Address) => {
-  const { room, store, trust, clock, raise, say, report, resend } = parts
+  const { room, store, trust, clock, raise, say, report, resend, audit } = parts
 
   const resultOf = (commandId: string, said: Parameters<typeof toResult>[3]): CommandResult =>
     toResult(room.state(), commandId, clock.now(), said)
 
   const refuseMessage = (id: string | undefined, code: CommandRefusal, detail: string): void => {
+    audit.record('command', { commandId: id ?? null, state: 'refused', code, detail })
     if (suspicious.includes(code)) {
       const evidence = { code, detail: detail.slice(0, 500), channel: 'command', commandId: id ?? null }
       raise({
@@ -164,6 +167,15 @@ export const createCommands = (parts: CommandsParts, address: Address) => {
       if (!admitted.ok) return refuseMessage(message.id, admitted.refusal.code, admitted.refusal.message)
       if (admitted.value.kind === 'known') return say(admitted.value.record.result)
       const { command, keyids } = admitted.value
+      audit.recordOnce(`command ${command.commandId} accepted`, 'command', {
+        commandId: command.commandId,
+        state: 'accepted',
+        operation: command.operation,
+        model: command.model,
+        target: command.target,
+        reason: command.reason,
+        keyids: keyids.join(' '),
+      })
       say(resultOf(command.commandId, { state: 'accepted' }))
       const isElsewhere = command.operation === 'report' || command.operation === 'resend'
       try {
