@@ -10,6 +10,7 @@ import {
   healthViewSchema,
   invitationViewSchema,
   lineageViewSchema,
+  livenessViewSchema,
   madeTokenViewSchema,
   modelViewSchema,
   roundViewSchema,
@@ -105,7 +106,13 @@ export const createApiClient = (
   const of = (model: string) => `models/${encodeURIComponent(model)}`
   const ofUser = (name: string) => `users/${encodeURIComponent(name)}`
   return {
-    health: () => ask(healthViewSchema, 'health'),
+    health: async () => {
+      const answer = await ask(z.union([healthViewSchema, livenessViewSchema]), 'health')
+      if ('site' in answer) return answer
+      throw new Failure('LOGIN_NEEDED', `${url} tells nothing to somebody whom it does not know`, {
+        hint: 'give a token with --token or IMLMA_TOKEN, or the data directory with --data-dir',
+      })
+    },
     agents: () => ask(z.array(agentViewSchema), 'agents'),
     models: () => ask(z.array(modelViewSchema), 'models'),
     versions: (model) => ask(z.array(versionViewSchema), `${of(model)}/versions`),

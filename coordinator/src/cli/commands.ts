@@ -22,6 +22,15 @@ import {
   rootSetCommand,
 } from './commands/root-change.ts'
 import { statusCommand } from './commands/status.ts'
+import { tokensListCommand, tokensNewCommand, tokensRevokeCommand } from './commands/tokens.ts'
+import {
+  usersAddCommand,
+  usersDisableCommand,
+  usersEnableCommand,
+  usersListCommand,
+  usersResetCommand,
+  usersRoleCommand,
+} from './commands/users.ts'
 import { versionsCommand } from './commands/versions.ts'
 
 export const commands: readonly Command[] = [
@@ -50,6 +59,15 @@ export const commands: readonly Command[] = [
   rootRotateCommand,
   rootRevokeCommand,
   rootSignCommand,
+  usersListCommand,
+  usersAddCommand,
+  usersRoleCommand,
+  usersDisableCommand,
+  usersEnableCommand,
+  usersResetCommand,
+  tokensListCommand,
+  tokensNewCommand,
+  tokensRevokeCommand,
   auditVerifyCommand,
   backtestCommand,
 ]

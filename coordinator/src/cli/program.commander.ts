@@ -101,6 +101,12 @@ const groupOf = (program: Program, name: string, terminal: Terminal): Program =>
   const known = program.commands.find((candidate) => candidate.name() === name)
   if (known !== undefined) return known
   const about =
-    { keys: 'technicians’ keys', root: 'who holds which role', audit: 'the chain of events' }[name] ?? name
+    {
+      keys: 'technicians’ keys',
+      root: 'who holds which role',
+      users: 'who may come in',
+      tokens: 'what machines come in with',
+      audit: 'the chain of events',
+    }[name] ?? name
   return prepare(program.command(name).description(about).helpCommand(false), terminal)
 }
