@@ -4,7 +4,7 @@
  */
 
 import { randomUUID } from 'node:crypto'
-import { chmod, copyFile, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, open, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { sha256, sha256File, syncFolder } from '@imlma/protocol/node'
 import { Failure } from '@imlma/protocol/result'
@@ -25,6 +25,9 @@ export const createArtifactStore = async (folder: string): Promise<ArtifactStore
     const target = pathOf(stored.sha256)
     if (await isIntact(target, stored.sha256)) {
       await rm(temporary, { force: true })
+      // It is wanted again: what takes out the old ones leaves it.
+      const now = new Date()
+      await utimes(target, now, now)
       return stored
     }
     await chmod(temporary, 0o444)
