@@ -10,6 +10,7 @@ import { z } from 'zod'
 import { refuse, type Result } from '../result.ts'
 import { epochMsSchema, headerSchema, nameSchema, sha256Schema } from '../wire/header.ts'
 import { base64Schema } from './base64-schema.ts'
+import { fromBase64 } from './base64.ts'
 import type { Envelope } from './envelope.ts'
 import { publicKeyLengths, type TrustRoot } from './root.ts'
 import type { VerifySignature } from './signatures.ts'
@@ -24,7 +25,10 @@ export const certificationSchema = headerSchema
     /** SHA-256 of the raw public key, in hexadecimal. */
     keyid: sha256Schema,
     /** Raw Ed25519 public key, base64. */
-    public: base64Schema(publicKeyLengths.ed25519).length(publicKeyLengths.ed25519),
+    public: base64Schema(publicKeyLengths.ed25519).refine(
+      (key) => fromBase64(key).length === 32,
+      'no public key of Ed25519',
+    ),
     /** Serial of the certificate that was issued with it: what denies the one denies the other. */
     serial: z.string().regex(/^[0-9a-f]{1,40}$/),
     issuedAt: epochMsSchema,

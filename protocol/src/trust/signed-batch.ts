@@ -8,12 +8,10 @@
  * signatures reads the batch as before.
  */
 
-import { accept, refuse, type Result } from '../result.ts'
-import type { MessageRefusal } from '../wire/header.ts'
-import { parseCborMessage } from '../wire/codec.cbor.ts'
-import { readingBatchSchema, type ReadingBatch } from '../wire/readings.ts'
-import type { Address } from '../wire/topics.ts'
 import { limits } from '../limits.ts'
+import { accept, refuse, type Result } from '../result.ts'
+import type { ReadingBatch } from '../wire/readings.ts'
+import type { Address } from '../wire/topics.ts'
 import type { Signer } from './seal.ts'
 
 const signatureBytes = 64
@@ -94,19 +92,11 @@ export const verifyBatch = (
 }
 
 /**
- * The batch in a packet whose signature was verified. The map that was read must carry that very signature: otherwise the
- * bytes mean something else to a CBOR reader than to the one who looks at their end, and they are refused.
+ * True when the batch that was read from a verified packet carries the very signature that was verified. Otherwise the
+ * bytes mean something else to a reader of CBOR than to the one who looks at their end: the batch is not to be believed.
  */
-export const parseVerifiedBatch = (
-  packet: Uint8Array,
-  { keyid, sig }: BatchSignature,
-): Result<ReadingBatch, MessageRefusal | 'BAD_SIGNATURE'> => {
-  const parsed = parseCborMessage(readingBatchSchema, packet, limits.packetBytesMax)
-  if (!parsed.ok) return parsed
-  const read = parsed.value.signature
-  if (read?.keyid === keyid && read.sig.length === sig.length && holdsAt(read.sig, 0, sig)) return parsed
-  return refuse('BAD_SIGNATURE', 'the batch is not the map that its signature ends')
-}
+export const bearsSignature = ({ signature }: ReadingBatch, { keyid, sig }: BatchSignature): boolean =>
+  signature?.keyid === keyid && signature.sig.length === sig.length && holdsAt(signature.sig, 0, sig)
 
 const holdsAt = (bytes: Uint8Array, at: number, part: Uint8Array): boolean =>
   part.every((byte, i) => bytes[at + i] === byte)
