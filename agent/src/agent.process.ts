@@ -9,6 +9,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { signBatch } from '@imlma/protocol/trust'
 import { protocolVersion, type Reported } from '@imlma/protocol/wire'
 import { createAlarms } from './alarms.ts'
 import { anchorPathOf, openAnchor } from './anchor.fs.ts'
@@ -81,7 +82,8 @@ const start = async (
 
   const audit = await startAudit({ dataDir, site, agent, agentVersion, bootId }, log)
   stops.push(audit.close)
-  const storing = openStoring(dataDir, configuration.outboxBytesMax, log)
+  const sign = shown && ((front: Uint8Array) => signBatch({ site, agent }, front, shown.signer()))
+  const storing = openStoring(dataDir, configuration.outboxBytesMax, { log, sign })
   stops.push(storing.close)
   const { outbox, history } = storing
   stops.push(audit.watch(() => outbox.backlog().dropped))

@@ -2,7 +2,7 @@
 
 import { readFile, rm } from 'node:fs/promises'
 import { Failure } from '@imlma/protocol/result'
-import { parseToken, type EnrolmentToken } from '@imlma/protocol/trust'
+import { parseToken, type EnrolmentToken, type Signer } from '@imlma/protocol/trust'
 import type { Alarms } from './alarms.ts'
 import { anchorPathOf, openAnchor, storeAnchor } from './anchor.fs.ts'
 import {
@@ -142,6 +142,8 @@ interface FreshParts {
 /** Renews the certificate of a running agent, and hands the link what it has to show at each connect. */
 export interface Shown {
   readonly tls: () => { readonly ca: string; readonly cert: string; readonly key: string }
+  /** Of the key that the control centre has certified last. */
+  readonly signer: () => Signer
   /** Returns how to stop it. */
   readonly keepFresh: (parts: FreshParts) => () => void
 }
@@ -159,6 +161,7 @@ export const createShown = (first: Credentials, dataDir: string): Shown => {
       const { enrolled, key } = credentials
       return { ca: enrolled.ca, cert: enrolled.certificate, key: key.pem }
     },
+    signer: () => credentials.signing.signer,
     keepFresh: (parts) => {
       const onFailure = (cause: unknown): void =>
         parts.log.warn({ err: cause }, 'the certificate is not renewed yet')

@@ -10,6 +10,7 @@ import type { Log } from './log.pino.ts'
 import { openReadingsDatabase } from './outbox/database.sqlite.ts'
 import { createOutbox } from './outbox/outbox.sqlite.ts'
 import type { Outbox } from './outbox/outbox.ts'
+import type { SignPacket } from './outbox/payload.zlib.ts'
 import type { SourceConfig } from './sources/config.ts'
 import { createSource } from './sources/create-source.fs.ts'
 import type { Source } from './sources/source.ts'
@@ -21,12 +22,19 @@ export interface Storing {
 }
 
 /** Opens the file of readings. Throws `Failure` STORE_BUSY, STORE_FAILED. */
-export const openStoring = (dataDir: string, bytesMax: number, log: Log): Storing => {
+export const openStoring = (
+  dataDir: string,
+  bytesMax: number,
+  { log, sign }: { readonly log: Log; readonly sign?: SignPacket | undefined },
+): Storing => {
   const database = openReadingsDatabase(join(dataDir, 'readings.db'), Date.now)
   if (database.loss !== undefined)
     log.error(database.loss, 'the file of readings was broken and is set aside')
   const history = createHistory(database)
-  const outbox = createOutbox({ database, now: Date.now, participants: [history] }, { bytesMax })
+  const outbox = createOutbox(
+    { database, now: Date.now, participants: [history], ...(sign && { sign }) },
+    { bytesMax },
+  )
   return { outbox, history, close: database.close }
 }
 

@@ -13,7 +13,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { limits } from '@imlma/protocol/limits'
+import { createSigner, verifyEd25519 } from '@imlma/protocol/node'
 import { Failure } from '@imlma/protocol/result'
+import { bearsSignature, signBatch, verifyBatch } from '@imlma/protocol/trust'
+import { parseCborMessage, readingBatchSchema } from '@imlma/protocol/wire'
 import { openReadingsDatabase, type ReadingsDatabase } from './database.sqlite.ts'
 import { columnOf, everything, outboxContract, parsed } from './outbox.contract.ts'
 import { createOutbox, type OutboxOptions } from './outbox.sqlite.ts'
@@ -183,5 +187,45 @@ describe('the file of readings', () => {
         .map(({ seq }) => seq),
     ).toEqual([1, 3])
     expect(outbox.backlog()).toMatchObject({ batches: 2, readings: 2, dropped: 1 })
+  })
+})
+
+describe('an outbox that signs', () => {
+  // RFC 8032, section 7.1, TEST 1.
+  const signer = createSigner(
+    Buffer.from('9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60', 'hex'),
+  )
+  const publicKey = Buffer.from('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', 'hex')
+  const address = { site: 'north', agent: 'gw-1' }
+
+  const open = (packet: Uint8Array) => {
+    const verified = verifyBatch(address, packet, (...signed) => verifyEd25519(publicKey, ...signed))
+    const batch = parseCborMessage(readingBatchSchema, packet, limits.packetBytesMax)
+    if (!verified.ok || !batch.ok) return undefined
+    return bearsSignature(batch.value, verified.value) ? batch.value : undefined
+  }
+
+  test('signs each batch under the sequence that it leaves with, deflated or not', () => {
+    const database = openReadingsDatabase(join(folder, 'signed.db'), now)
+    opened.push(database)
+    const outbox = createOutbox({ database, now, sign: (front) => signBatch(address, front, signer) })
+    // Many short columns are deflated on disk, a long one is not.
+    outbox.append(
+      Array.from({ length: 50 }, (_, i) => columnOf(`m-${i}`, [i])),
+      { historical: false },
+    )
+    outbox.append([columnOf('long', [...Array(500).keys()])], { historical: true })
+    const sent = () => outbox.next(everything).map(({ packet }) => open(packet))
+    outbox.acknowledge(0)
+    expect(sent()).toMatchObject([
+      { seq: 1, oldest: 1, historical: false, series: { length: 50 } },
+      { seq: 2, oldest: 1, historical: true, series: [{ values: { length: 500 } }] },
+    ])
+    // Another numbering, and other signatures.
+    expect(outbox.acknowledge(100).renumbered).toBe(true)
+    expect(sent()).toMatchObject([
+      { seq: 101, oldest: 101 },
+      { seq: 102, oldest: 101 },
+    ])
   })
 })

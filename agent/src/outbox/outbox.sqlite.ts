@@ -8,7 +8,7 @@ import type { ReadingSeries } from '@imlma/protocol/wire'
 import { countReadings, latestOf, splitIntoBatches } from './batches.ts'
 import type { ReadingsDatabase } from './database.sqlite.ts'
 import type { Appended, AppendParticipant, Backlog, Outbox, OutboundBatch, Window } from './outbox.ts'
-import { isIntact, storeColumns, toPacket } from './payload.zlib.ts'
+import { isIntact, storeColumns, toPacket, type SignPacket } from './payload.zlib.ts'
 import { decideAck } from './sequence.ts'
 
 export interface OutboxParts {
@@ -16,6 +16,8 @@ export interface OutboxParts {
   readonly now: () => number
   /** Write in the transaction of every append, in this order. */
   readonly participants?: readonly AppendParticipant[]
+  /** Each time that a batch leaves, as it has its sequence only then; left out, batches go unsigned. */
+  readonly sign?: SignPacket
 }
 
 export interface OutboxOptions {
@@ -39,7 +41,7 @@ interface StoredRow {
 }
 
 export const createOutbox = (parts: OutboxParts, options: OutboxOptions = {}): Outbox => {
-  const { database, now, participants = [] } = parts
+  const { database, now, participants = [], sign } = parts
   const { sqlite } = database
   const bytesMax = options.bytesMax ?? 256 * 1_048_576
   const statements = prepare(sqlite)
@@ -153,6 +155,7 @@ export const createOutbox = (parts: OutboxParts, options: OutboxOptions = {}): O
       const packet = toPacket(
         { seq, oldest: oldestSeq, sentAt: now(), historical: row.historical === 1 },
         columns,
+        sign,
       )
       bytes += packet.length
       if (batches.length > 0 && bytes > windowBytesMax) break
