@@ -7,8 +7,8 @@ import { printTable, printTime } from '../print.ts'
 import { parsePaths, parseRoleTerms, parseSchemes, parseThreshold, parseValidity } from './root-options.ts'
 import { settleProposal } from './root-proposal.ts'
 
-/** What each role can do: said wherever a person decides who holds it. */
-export const roleConsequences: Readonly<Record<Role, string>> = {
+/** What each role can do, in the words of `root show`. */
+const roleConsequences: Readonly<Record<Role, string>> = {
   root: 'changes who holds every role',
   release: 'says which versions exist: without it, no gateway serves anything new',
   director: 'says which gateway serves which version; cannot invent one',
@@ -60,7 +60,9 @@ const printRoot = (root: TrustRoot, now: number): string => {
       : left < soon
         ? '\nexpires soon: sign a next root in time (imlma root set --valid DAYS)'
         : ''
-  return `trust root version ${root.version}, until ${printTime(root.expiresAt)}${warning}\n\n${table}`
+  const meaning = roles.map((role) => `${role.padEnd(12)}${roleConsequences[role]}`).join('\n')
+  const head = `trust root version ${root.version}, until ${printTime(root.expiresAt)}${warning}`
+  return `${head}\n\n${table}\n\n${meaning}\n\nNames are people: two keys of one name count once.`
 }
 
 export const rootCreateCommand: Command = {
