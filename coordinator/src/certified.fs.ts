@@ -10,6 +10,7 @@ import { publicHosts } from './public-hosts.os.ts'
 import type { Settings } from './settings.commander.ts'
 import {
   authorityExists,
+  createUseNotes,
   openDeniedList,
   openTlsMaterial,
   readCa,
@@ -35,7 +36,9 @@ export const openCertifiedBroker = async (
   const renewed = (): Promise<TlsMaterial> =>
     openTlsMaterial(pki, { kind: 'broker', site, name: 'broker', hosts })
   const material = await renewed()
-  return { door: { host, port: mqttsPort, material, denied: openDeniedList(pki) }, renewed }
+  const denied = openDeniedList(pki)
+  const noteUse = createUseNotes(pki, Date.now)
+  return { door: { host, port: mqttsPort, material, denied, noteUse }, renewed }
 }
 
 type ClientSettings = Pick<Settings, 'brokerCa' | 'brokerCert' | 'brokerKey'>

@@ -25,6 +25,8 @@ export interface CertifiedOptions {
   readonly material: TlsMaterial
   /** Serials that are believed no more, as of this moment. */
   readonly denied: () => ReadonlySet<string>
+  /** Told of each agent that comes in: its certificate may take the place of older ones. */
+  readonly noteUse?: (agent: string, serial: string) => Promise<void>
 }
 
 export interface DoorsOptions {
@@ -125,6 +127,7 @@ export const openDoors = async (parts: DoorsParts, options: DoorsOptions): Promi
       socket.destroy()
       return
     }
+    if (kind === 'agent') certified?.noteUse?.(name, peer.serial).catch(parts.onFailure)
     peers.set(socket, peer)
     socket.once('close', () => peers.delete(socket))
     letIn(arrival)

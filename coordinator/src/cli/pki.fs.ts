@@ -101,13 +101,18 @@ export const createPki = (dataDir: string, now: () => number): Pki => {
     },
     deny: async (target, reason) => {
       const authority = await openAuthority(folder, { now })
-      const known = await certificates()
       const isMeant = ({ agent, serial, notAfter, denied }: CertificateView): boolean =>
         denied === null &&
         ('agent' in target ? agent === target.agent && notAfter > now() : serial === target.serial)
-      const meant = known.filter(isMeant)
-      for (const { serial, agent } of meant) await authority.deny(serial, reason, agent)
-      if (meant.length > 0) return accept({ serials: meant.map(({ serial }) => serial) })
+      const serials: string[] = []
+      for (;;) {
+        const meant = (await certificates()).filter(isMeant)
+        if (meant.length === 0) break
+        // Looked at again afterwards: a renewal may have been on its way.
+        for (const { serial, agent } of meant) await authority.deny(serial, reason, agent)
+        serials.push(...meant.map(({ serial }) => serial))
+      }
+      if (serials.length > 0) return accept({ serials })
       if ('agent' in target) {
         return refuse(
           'NOT_FOUND',

@@ -26,7 +26,9 @@ const certificateSchema = z.object({
   notAfter: epochMsSchema,
   /** Token by which it was enrolled; null for a renewal. */
   token: z.string().max(64).nullable(),
-  /** Serials that are denied when it is first used. */
+  /** The one that it is a renewal of; null for an enrolment. */
+  renews: serialSchema.nullable(),
+  /** Serials that are denied when it is first used, with what was renewed by them. */
   replaces: z.array(serialSchema),
   pem: z.string().max(8_192),
   signingKey: z.base64().length(44),
@@ -76,17 +78,25 @@ export const createUseNotes = (
   const settled = new Set<string>()
   return async (agent, serial) => {
     if (settled.has(serial)) return
-    const found = (await readIssued(folder, agent)).find((issued) => issued.serial === serial)
-    if (found !== undefined && found.replaces.length > 0) {
-      const denied = new Set((await readDenials(folder)).map((denial) => denial.serial))
-      for (const replaced of found.replaces) {
-        if (denied.has(replaced)) continue
-        await writeDenial(folder, { serial: replaced, agent, reason: `replaced by ${serial}`, at: now() })
-      }
-    }
+    // Again until there is nothing left: a renewal by one of those may be on its way while they are denied.
+    while ((await denyReplaced(folder, agent, serial, now())) > 0);
     if (settled.size >= settledMax) settled.clear()
     settled.add(serial)
   }
+}
+
+/** How many were denied by this call. */
+const denyReplaced = async (folder: string, agent: string, serial: string, at: number): Promise<number> => {
+  const issued = await readIssued(folder, agent)
+  const replaced = new Set(issued.find((one) => one.serial === serial)?.replaces)
+  if (replaced.size === 0) return 0
+  // Oldest first, so that a renewal comes after what it renews.
+  for (const one of issued) if (one.renews !== null && replaced.has(one.renews)) replaced.add(one.serial)
+  const denied = new Set((await readDenials(folder)).map((denial) => denial.serial))
+  const left = [...replaced].filter((one) => !denied.has(one))
+  for (const one of left)
+    await writeDenial(folder, { serial: one, agent, reason: `replaced by ${serial}`, at })
+  return left.length
 }
 
 const pathOf = (folder: string, agent: string): string => join(folder, 'agents', `${agent}.json`)

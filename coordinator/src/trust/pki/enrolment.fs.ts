@@ -114,6 +114,7 @@ export const createEnrolmentDesk = (
     readonly key: KeyObject
     readonly signingKey: string
     readonly token: string | null
+    readonly renews: string | null
     readonly replaces: readonly string[]
   }): Promise<IssuedCertificate> => {
     const { agent, signingKey, token } = terms
@@ -136,6 +137,7 @@ export const createEnrolmentDesk = (
       issuedAt,
       notAfter,
       token,
+      renews: terms.renews,
       replaces: [...terms.replaces],
       pem: certPem,
       signingKey,
@@ -170,7 +172,7 @@ export const createEnrolmentDesk = (
       return refuse('TOKEN_USED', 'the token was used already, with another signing key', 'make a new token')
     }
     const replaces = before.filter(({ notAfter }) => notAfter > now()).map(({ serial }) => serial)
-    return toAnswer(await issue({ agent, key: key.value, signingKey, token, replaces }))
+    return toAnswer(await issue({ agent, key: key.value, signingKey, token, renews: null, replaces }))
   }
 
   const renew: EnrolmentDesk['renew'] = async ({ agent, certificate }, { csr, signingKey }) => {
@@ -204,7 +206,19 @@ export const createEnrolmentDesk = (
         'deny those that are not in use',
       )
     }
-    return toAnswer(await issue({ agent, key: key.value, signingKey: signs, token: null, replaces: [] }))
+    const renews = toSerial(certificate)
+    const renewed = await issue({
+      agent,
+      key: key.value,
+      signingKey: signs,
+      token: null,
+      renews,
+      replaces: [],
+    })
+    // Denied while this was going on, perhaps by another process, which may not have seen the new one.
+    if (!authority.denied().has(renews)) return toAnswer(renewed)
+    await authority.deny(renewed.serial, `renewed by ${renews}, which is denied`, agent)
+    return deniedSerial(renews)
   }
 
   // One at a time: two requests with one token, or of one agent, must not both find nothing on record.

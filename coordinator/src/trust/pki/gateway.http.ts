@@ -4,7 +4,7 @@
  * connect, so everything they can take is bounded: connections, time, headers, bodies, requests.
  */
 
-import type { X509Certificate } from 'node:crypto'
+import { constants, type X509Certificate } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
@@ -135,7 +135,13 @@ export const startGateway = async (parts: GatewayParts, options: GatewayOptions)
 
 /** The authority goes along with the certificate: a new gateway compares it with its token. */
 const toContext = ({ ca, cert, key }: TlsMaterial) =>
-  ({ ca, cert: `${cert}${ca}`, key, minVersion: 'TLSv1.3' }) as const
+  ({
+    ca,
+    cert: `${cert}${ca}`,
+    key,
+    minVersion: 'TLSv1.3',
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  }) as const
 
 /** Counted before the handshake, which is what costs. */
 const boundByAddress = (server: ReturnType<typeof createServer>, most: number): void => {

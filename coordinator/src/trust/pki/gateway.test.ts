@@ -284,6 +284,22 @@ test('a gateway that is enrolled anew shuts out the older one, once it is there 
   expect((await site.ask(artifactPath, fresh)).status).toBe(200)
 })
 
+test('what the older one has renewed in the meantime is shut out with it', async () => {
+  // Dated back by five minutes, a certificate of a hundred seconds is in the last third of its life at once.
+  const short = await startTestSite({ validityMs: 100_000 })
+  try {
+    const stolen = toClient(await enrolAs(short, 'gw-1'))
+    const fresh = toClient(await enrolAs(short, 'gw-1', request))
+    const renewal = await short.ask('/renew', { ...stolen, body: renewalBy(stolen.key) })
+    const renewed = { key: stolen.key, cert: String(renewal.json?.certificate) }
+    expect((await short.ask(artifactPath, renewed)).status).toBe(200)
+    await short.ask(artifactPath, fresh)
+    expect(await short.ask(artifactPath, renewed)).toMatchObject({ json: { code: 'DENIED' } })
+  } finally {
+    await short.close()
+  }
+})
+
 describe('an artifact', () => {
   test.each([
     [undefined, 200, 'a model of some bytes', undefined],
