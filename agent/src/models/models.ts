@@ -117,7 +117,10 @@ export const startModels = async (parts: ModelsParts, options: ModelsOptions): P
   said = initial.commands
   const room = createMachineRoom({ ...parts, sessions, work, now: clock.now, onChange: changed }, initial)
   const shadows = createShadowRoom({ ...parts, room, sessions, trust, work, serving: shadowServing })
-  const assign = createAssignments({ room, shadows, store, trust, raise, audit }, { ...options, clock, verify })
+  const assign = createAssignments(
+    { room, shadows, store, trust, raise, audit },
+    { ...options, clock, verify },
+  )
   const commands = createCommands(
     { ...parts, audit, room, trust, say: sender.say, report: parts.report ?? notify },
     { ...options, verify },
