@@ -10,7 +10,9 @@ import { resolve } from 'node:path'
 import { Failure } from '@imlma/protocol/result'
 import small from '@imlma/agent/small' with { type: 'json' }
 import { inspectFile } from '@imlma/agent/sources'
+import { writeDurably } from '@imlma/protocol/node'
 import { askFor, createAsk } from './start/ask.ts'
+import { enrolmentOf } from './start/enrolment.ts'
 import { narrate, type Narrator } from './start/narrate.ts'
 import { parseOptions, type StartOptions } from './start/options.ts'
 import { createHouse } from './start/processes.ts'
@@ -67,29 +69,17 @@ const run = async (options: StartOptions): Promise<void> => {
   try {
     const models = `${dataDir}/models.json`
     await writeFile(models, `${JSON.stringify([scenario.model], null, 2)}\n`)
-    const common = ['--data-dir', dataDir, '--site', site, '--clock', 'simulated']
-    const broker = await house.start('broker', coordinator, [
-      'broker',
-      ...common,
-      '--mqtt-port',
-      String(options.mqttPort),
-    ])
-    const brokerUrl = String(broker['broker'])
-    const control = await house.start('control', coordinator, [
-      'control',
-      ...common,
-      '--port',
-      String(options.port),
-      '--broker',
-      brokerUrl,
-      '--models',
-      models,
-    ])
+    const common = ['--data-dir', dataDir, '--site', site, '--clock', 'simulated', '--tls']
+    const mqtt = ['--mqtt-port', String(options.mqttPort), '--mqtts-port', String(options.mqttsPort)]
+    const broker = await house.start('broker', coordinator, ['broker', ...common, ...mqtt])
+    // People's tools speak plain MQTT on this machine; control centre and agents show certificates.
+    const [brokerUrl, mqttsUrl] = [String(broker['broker']), String(broker['mqtts'])]
+    const ports = ['--port', String(options.port), '--gateway-port', String(options.gatewayPort)]
+    const known = ['--broker', mqttsUrl, '--models', models]
+    const control = await house.start('control', coordinator, ['control', ...common, ...ports, ...known])
     const url = String(control['api'])
-    await writeFile(`${dataDir}/current.json`, JSON.stringify({ dataDir, url, broker: brokerUrl, site }))
-    await mkdir('.imlma', { recursive: true })
-    await writeFile('.imlma/current.json', JSON.stringify({ dataDir, url, broker: brokerUrl, site }))
-    console.log(`The page: ${url}    MQTT: ${brokerUrl}    state: ${dataDir}`)
+    await leaveWord(dataDir, { dataDir, url, broker: brokerUrl, site })
+    console.log(`The page: ${url}    MQTT: ${brokerUrl}    agents: ${mqttsUrl}    state: ${dataDir}`)
 
     if (typeof control['setup'] === 'string') {
       console.log(`Nobody can log in yet. Choose the password of "admin" here, once: ${control['setup']}`)
@@ -104,10 +94,10 @@ const run = async (options: StartOptions): Promise<void> => {
       await mkdir(`${dataDir}/agents`, { recursive: true })
       await writeFile(config, `${JSON.stringify({ sources: [source], reportEveryMs: 2_000 }, null, 2)}\n`)
       const port = options.agentPort === 0 ? 0 : options.agentPort + index
-      const who = ['--name', name, '--site', site, '--broker', brokerUrl, '--port', String(port)]
       const own = `${dataDir}/agents/${name}`
-      const where = ['--data-dir', own, '--config', config, '--root', `${dataDir}/trust/roots/1.json`]
-      const up = await house.start(name, agent, [...who, ...where], small).catch((cause: unknown) => {
+      const where = ['--data-dir', own, '--config', config, '--broker', mqttsUrl, '--port', String(port)]
+      const who = await enrolmentOf(dataDir, name, own)
+      const up = await house.start(name, agent, [...where, ...who], small).catch((cause: unknown) => {
         throw inOurWords(cause)
       })
       console.log(`Agent ${name}: ${String(up['api'])}`)
@@ -128,6 +118,14 @@ const run = async (options: StartOptions): Promise<void> => {
   } finally {
     narrator?.stop()
     await house.stop()
+  }
+}
+
+/** For `imlma` and for whoever asks where things are: nobody else's business. */
+const leaveWord = async (dataDir: string, word: Readonly<Record<string, string>>): Promise<void> => {
+  await mkdir('.imlma', { recursive: true })
+  for (const folder of [dataDir, '.imlma']) {
+    await writeDurably(`${folder}/current.json`, `${JSON.stringify(word)}\n`, 0o600)
   }
 }
 

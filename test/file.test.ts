@@ -8,7 +8,10 @@ import { createFolder, dataFolder, scripts, type Folder } from './house/places.f
 import { runProgram, type Program } from './house/program.process.ts'
 
 const hourMs = 3_600_000
-const freePorts = ['--port', '0', '--mqtt-port', '0', '--agent-port', '0']
+const freePorts = ['port', 'mqtt-port', 'mqtts-port', 'gateway-port', 'agent-port'].flatMap((option) => [
+  `--${option}`,
+  '0',
+])
 
 let folder: Folder
 let running: Program | undefined

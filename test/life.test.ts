@@ -7,7 +7,10 @@ import { runProgram, type Program } from './house/program.process.ts'
 import { until } from './house/until.timer.ts'
 
 const feed = ['--meters', '6', '--agents', '2', '--volume', '1200']
-const freePorts = ['--port', '0', '--mqtt-port', '0', '--agent-port', '0']
+const freePorts = ['port', 'mqtt-port', 'mqtts-port', 'gateway-port', 'agent-port'].flatMap((option) => [
+  `--${option}`,
+  '0',
+])
 const delays = [
   'detect',
   'queue',

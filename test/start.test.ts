@@ -8,6 +8,8 @@ import { until } from './house/until.timer.ts'
 
 /** Little enough to be up at once, and no training within the story. */
 const feed = ['--meters', '2', '--agents', '2', '--history-days', '1', '--speed', '1']
+/** Each of them may be taken by another program. */
+const options = ['port', 'mqtt-port', 'mqtts-port', 'gateway-port', 'agent-port']
 /** Broker, control and two agents. */
 const processes = 4
 
@@ -26,7 +28,8 @@ afterAll(async () => {
 })
 
 const start = (name: string, ports: Readonly<Record<string, number>> = {}): Program => {
-  const chosen = Object.entries({ port: 0, 'mqtt-port': 0, 'agent-port': 0, ...ports })
+  const free = Object.fromEntries(options.map((option) => [option, 0]))
+  const chosen = Object.entries({ ...free, ...ports })
   const flags = chosen.flatMap(([option, port]) => [`--${option}`, String(port)])
   running = runProgram(
     scripts.start,
@@ -52,7 +55,7 @@ const occupy = async (): Promise<{ server: Server; port: number }> => {
 }
 
 describe('npm start', () => {
-  test.each(['port', 'mqtt-port', 'agent-port'])(
+  test.each(options)(
     'names a port that is taken, and --%s that changes it, and leaves nothing running',
     async (option) => {
       const { server, port } = await occupy()

@@ -73,7 +73,8 @@ const measure = async () => {
   const startedAt = Date.now()
   await clone(project)
   const cloned = Date.now() - startedAt
-  const free = ['--port', '0', '--mqtt-port', '0', '--agent-port', '0']
+  const ports = ['port', 'mqtt-port', 'mqtts-port', 'gateway-port', 'agent-port']
+  const free = ports.flatMap((option) => [`--${option}`, '0'])
   const npm = spawn('npm', ['start', '--', ...free], {
     cwd: project,
     env: environment(),

@@ -23,6 +23,8 @@ export interface StartOptions {
   readonly dataDir?: string
   readonly port: number
   readonly mqttPort: number
+  readonly mqttsPort: number
+  readonly gatewayPort: number
   readonly agentPort: number
 }
 
@@ -60,7 +62,9 @@ export const parseOptions = (argv: readonly string[]): StartOptions =>
       'where all state lies (.imlma/simulated, or .imlma/ and the name of the file)',
     )
     .option('--port <number>', 'port of API and page; 0 takes a free one', toPort, 4_600)
-    .option('--mqtt-port <number>', 'port of the broker; 0 takes a free one', toPort, 1_883)
+    .option('--mqtt-port <number>', 'port of the broker for commands; 0 takes a free one', toPort, 1_883)
+    .option('--mqtts-port <number>', 'its port for agents; 0 takes a free one', toPort, 8_883)
+    .option('--gateway-port <number>', 'port where agents enrol; 0 takes a free one', toPort, 8_443)
     .option('--agent-port <number>', 'port of the first agent; 0 takes free ones', toPort, 4_611)
     .addHelpText('after', examples)
     .parse([...argv])
