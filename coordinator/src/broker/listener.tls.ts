@@ -47,8 +47,9 @@ export const listenTls = async (options: TlsListenerOptions): Promise<TlsListene
     secureOptions: constants.SSL_OP_NO_TICKET,
   })
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
-    const code = error.code ?? 'UNKNOWN'
-    onHandshakeFailed(addressOf(socket), code, isAboutCertificate(code))
+    // Where the certificate was refused, the error only says that the connection is gone.
+    const refused = refusalOf(socket)
+    onHandshakeFailed(addressBelow(socket), refused ?? error.code ?? 'UNKNOWN', refused !== undefined)
     socket.destroy()
   })
   const listener = await openDoor(
@@ -74,5 +75,12 @@ const peerOf = (socket: Socket): Peer | undefined => {
   return holder && { holder, serial: toSerial(certificate), expiresAt: certificate.validToDate.getTime() }
 }
 
-/** Codes of OpenSSL's verification, and of a client that shows no certificate. */
-const isAboutCertificate = (code: string): boolean => /CERT|SIGNATURE|ISSUER|CHAIN|INVALID_PURPOSE/.test(code)
+/** Why OpenSSL did not believe the certificate, `CERT_HAS_EXPIRED`; its type says Error, it is the code. */
+const refusalOf = ({ authorizationError }: TLSSocket): string | undefined =>
+  authorizationError ? String(authorizationError) : undefined
+
+/** A connection that was refused has forgotten its address; the TCP connection below it, which Node keeps, has not. */
+const addressBelow = (socket: TLSSocket): string => {
+  const { _parent: below } = socket as TLSSocket & { readonly _parent?: Socket }
+  return addressOf(below ?? socket)
+}
