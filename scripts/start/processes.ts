@@ -65,7 +65,7 @@ export const createHouse = (logFolder: string): House => {
       let setup: string | undefined
       const timer = setTimeout(() => child.kill('SIGKILL'), startMsMax)
       child.on('message', (message: Up | Failed | Setup) => {
-        if (message.event === 'setup') setup = message.url as string
+        if (message.event === 'setup') setup = message.url
         if (message.event === 'failed') {
           const { code, message: text, hint } = message
           failure = new Failure(code, text, hint === undefined ? {} : { hint })

@@ -67,16 +67,15 @@ interface CommandDeclaration<
 type Frozen<Value> = Value extends (infer Item)[] ? readonly Item[] : Value
 
 /** A route with whom it is for: checked before anything of the request is parsed, and said in the document. */
-export const createGuardedRoute = <Path extends string, Config extends RouteConfig & { path: Path }>(
-  role: Access,
-  config: Config,
-) =>
-  createRoute({
+export const createGuardedRoute = <const Config extends RouteConfig>(role: Access, config: Config) => {
+  const guarded: Config = {
     ...config,
     middleware: guard(role),
     'x-imlma-role': role,
     responses: { ...(role === 'public' ? {} : { 401: refusal, 403: refusal }), ...config.responses },
-  } as Config)
+  }
+  return createRoute(guarded)
+}
 
 /** A GET route that answers with JSON. */
 export const declareRead = <

@@ -3,8 +3,6 @@
 import { z } from 'zod'
 import { epochMsSchema, headerSchema, nameSchema } from './header.ts'
 
-export { commandPayloadType } from './order.ts'
-
 export const operations = ['rollback', 'pin', 'unpin', 'quarantine', 'resend', 'report'] as const
 export type Operation = (typeof operations)[number]
 

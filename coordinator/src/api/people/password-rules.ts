@@ -12,7 +12,7 @@ export const passwordLengthMax = 256
 export const checkPassword = (password: string, user: string): Result<void, 'WEAK_PASSWORD'> => {
   const weak = (message: string) =>
     refuse('WEAK_PASSWORD' as const, message, 'four words that only you would put together are good')
-  if ([...password].length < lengthMin) return weak(`a password has at least ${lengthMin} characters`)
+  if (password.length < lengthMin) return weak(`a password has at least ${lengthMin} characters`)
   if (new Set(password.toLowerCase()).size < 4) return weak('the same characters over and over are no secret')
   if (password.toLowerCase().replaceAll(user, '').length < lengthMin / 2) return weak('the name is no secret')
   return accept(undefined)

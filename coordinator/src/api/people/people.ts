@@ -81,7 +81,9 @@ const wrong = () =>
 
 export const createPeople = (parts: PeopleParts): People => {
   const { users, sessions, tokens, attempts, passwords, newSecret, digestOf, record, now } = parts
-  const failures = createFailureCount((event) => record(event).catch(parts.onFailure), now)
+  const failures = createFailureCount((event) => {
+    record(event).catch(parts.onFailure)
+  }, now)
   const local = new Map<string, Principal>()
 
   const told = async (change: UserChange, user: UserRecord, by: string): Promise<void> => {

@@ -100,15 +100,15 @@ const watch = async (
     unsubscribe()
     bell.ring()
   })
-  let isOver = false
+  const ended = new AbortController()
   const forgetEnd = terms.onEnd(() => {
-    isOver = true
+    ended.abort()
     bell.ring()
   })
   try {
     await stream.write('retry: 2000\n\n')
     let sent = await replay(stream, control, after, terms.replayMax)
-    while (!isOver && !stream.aborted && !stream.closed && !mailbox.closed()) {
+    while (!ended.signal.aborted && !stream.aborted && !stream.closed && !mailbox.closed()) {
       for (const change of mailbox.take()) {
         if (change.kind === 'audit' && change.event.seq <= sent) continue
         if (change.kind === 'audit') sent = change.event.seq
