@@ -85,6 +85,10 @@ test('a director’s stolen key that has used up the counters is overcome by a r
   const gateway = await story.boot({ clock: newClock() })
   await gateway.models.desired(assign(1, 1))
   await gateway.idle()
+  await gateway.models.desired(assign(Number.MAX_SAFE_INTEGER, 2))
+  await gateway.idle()
+  expect(gateway.models.reportedModels().desiredCounter).toBe(Number.MAX_SAFE_INTEGER)
+  // And a date far away, against which every true clock looks set back.
   await gateway.models.desired(assign(Number.MAX_SAFE_INTEGER, 2, now + 50 * year))
   await gateway.idle()
   await gateway.models.desired(assign(7, 3))
@@ -117,4 +121,12 @@ test('a new root with the same director does not let old assignments in again', 
   await gateway.idle()
   expect(await gateway.answers()).toBe(1)
   expect(gateway.codes()).toContain('REPLAYED')
+})
+
+test('a technician’s command proves the time of a gateway that has heard nobody else', async () => {
+  const clock = newClock()
+  const gateway = await story.boot({ clock })
+  expect(clock.verdict()).toBe('ahead')
+  await gateway.models.command(rollback(1))
+  expect(clock.verdict()).toBe('trusted')
 })
