@@ -4,6 +4,10 @@ export interface Layout {
   readonly readings: string
   readonly registry: string
   readonly registryHead: string
+  /** Signed places of the registry's chain, one a line. */
+  readonly checkpoints: string
+  /** What agents have recorded themselves. */
+  readonly agentLogs: string
   readonly artifacts: string
   readonly training: string
   readonly uploads: string
@@ -17,6 +21,8 @@ export const layoutOf = (dataDir: string): Layout => ({
   readings: `${dataDir}/readings.db`,
   registry: `${dataDir}/registry.db`,
   registryHead: `${dataDir}/registry.head.json`,
+  checkpoints: `${dataDir}/registry.checkpoints.ndjson`,
+  agentLogs: `${dataDir}/agent-logs`,
   artifacts: `${dataDir}/artifacts`,
   training: `${dataDir}/training`,
   uploads: `${dataDir}/uploads`,

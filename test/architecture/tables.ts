@@ -72,6 +72,7 @@ const everyDeciding = [
   'rollout',
   'shadow',
   'fleet',
+  'audit',
 ]
 
 /** Which rooms a room may import from, along the way of a reading. Every room may import from itself. */
@@ -95,6 +96,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, readonly str
     ingest: ['storage', 'broker'],
     registry: ['storage', 'trust'],
     fleet: upToRegistry,
+    audit: upToRegistry,
     triggers: [...upToRegistry, 'fleet'],
     datasets: [...upToRegistry, 'triggers'],
     training: [...upToRegistry, 'datasets', 'tuning'],

@@ -7,6 +7,7 @@ import { figure, grouped } from './numbers.ts'
 import { tellPeople } from './people-sentences.ts'
 import { tellProvenance, tellRegistration } from './registration-sentences.ts'
 import { tellShadowEnded, tellShadowStarted } from './shadow-sentences.ts'
+import { tellRecord } from './record-sentences.ts'
 import type { AuditEventView } from './views.ts'
 
 export { figure, grouped } from './numbers.ts'
@@ -84,6 +85,13 @@ const tell = (event: RegistryEvent): Sentence => {
     case 'certificate-issued':
     case 'certificate-denied':
       return tellCertificate(event)
+    case 'desired-sealed':
+    case 'agent-log-kept':
+    case 'checkpoint-signed':
+    case 'setting-changed':
+    case 'upload':
+    case 'readings-refused':
+      return tellRecord(event)
     case 'root-accepted':
       return ['watch', `Trust root version ${event.version} is in force: the list of keys has changed.`]
   }

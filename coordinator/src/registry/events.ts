@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import { deploymentReasons, epochMsSchema, nameSchema, sha256Schema } from '@imlma/protocol/wire'
 import { triggerKinds } from '@imlma/protocol/manifest'
+import { envelopeSchema } from '@imlma/protocol/trust'
 
 const evidence = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
 const version = z.number().int().min(1)
@@ -264,6 +265,47 @@ export const registryEventSchema = z.discriminatedUnion('kind', [
     serial,
     reason: z.string().max(200),
   }),
+  /** An assignment as it was signed; `digest` is the SHA-256 of the signed payload, which the agent records as well. */
+  z.object({
+    kind: z.literal('desired-sealed'),
+    agent: nameSchema,
+    counter: z.number().int().min(1),
+    digest: sha256Schema,
+    keyid: sha256Schema,
+  }),
+  /** The copy of an agent's own log has reached this entry; `keyid` signed the place, null where nobody did. */
+  z.object({
+    kind: z.literal('agent-log-kept'),
+    agent: nameSchema,
+    log: nameSchema,
+    entry: z.number().int().min(0),
+    head: sha256Schema,
+    keyid: sha256Schema.nullable(),
+  }),
+  /** A key says where this chain stood: `seq` and `head` of an event before this one. */
+  z.object({
+    kind: z.literal('checkpoint-signed'),
+    seq: z.number().int().min(1),
+    head: sha256Schema,
+    keyid: sha256Schema,
+    envelope: envelopeSchema,
+  }),
+  /** The control centre started with other settings than the time before; `changed` names them. */
+  z.object({
+    kind: z.literal('setting-changed'),
+    digest: sha256Schema,
+    previous: sha256Schema.nullable(),
+    changed: z.array(z.string().max(64)).max(64),
+  }),
+  /** A file was handed in, under the hash that its bytes have. */
+  z.object({
+    kind: z.literal('upload'),
+    sha256: sha256Schema,
+    bytes: z.number().int().min(0),
+    by: z.string().max(100),
+  }),
+  /** Batches of readings that were not taken since the last such event, by code. */
+  z.object({ kind: z.literal('readings-refused'), batches: z.record(z.string().max(64), readingCount) }),
   z.object({
     kind: z.literal('root-accepted'),
     version: z.number().int().min(1),

@@ -109,6 +109,12 @@ export const project = ({
     case 'certificate-issued':
     case 'certificate-denied':
     case 'root-accepted':
+    case 'desired-sealed':
+    case 'agent-log-kept':
+    case 'checkpoint-signed':
+    case 'setting-changed':
+    case 'upload':
+    case 'readings-refused':
       return []
   }
 }
