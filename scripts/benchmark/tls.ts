@@ -39,7 +39,7 @@ const client = {
   key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
 }
 
-const server = fork(join(import.meta.dirname, 'tls', 'server.ts'))
+const server = fork(new URL(import.meta.resolve('./tls/server.ts')))
 server.send(await openTlsMaterial(folder, broker))
 const [{ port }] = (await once(server, 'message')) as [{ port: number }]
 

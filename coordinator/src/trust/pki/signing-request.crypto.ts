@@ -9,7 +9,7 @@ import { accept, refuse, type Result } from '@imlma/protocol/result'
 import { derTags, readElement, readElements } from './der.ts'
 
 /** A request with an RSA-4096 key has about 1,700 characters. */
-export const requestLengthMax = 8_192
+const requestLengthMax = 8_192
 
 /** Below, a key can be broken within a certificate's life; above, its checking is work for nothing. */
 const modulusBits = { min: 2_048, max: 4_096 }
