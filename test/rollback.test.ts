@@ -49,7 +49,7 @@ let counter = 0
 beforeAll(async () => {
   folder = await createFolder('rollback')
   scene = await createScene(folder)
-  watch = await watchAgents(scene.broker)
+  watch = await watchAgents(scene.broker, scene.inside)
 })
 afterAll(async () => {
   await watch.end()
@@ -141,7 +141,7 @@ describe('a technician rolls back', () => {
     rolledBack = { commandId, envelope, result: await finalOf(commandId) }
 
     await serves('gw-1', 1)
-    const later = await watchAgents(scene.broker)
+    const later = await watchAgents(scene.broker, scene.inside)
     const reported = await until('the broker hands out what gw-1 reported', () => later.reports('gw-1')[0])
     await later.end()
     expect(reported.retained).toBe(true)
@@ -165,7 +165,7 @@ describe('a technician rolls back', () => {
 
   test('an envelope that was made by hand and sent by any MQTT client does the same', async () => {
     const { commandId, envelope } = order('gw-2', { operation: 'rollback', target: 1 })
-    const other = await watchAgents(scene.broker, 'some-tool')
+    const other = await watchAgents(scene.broker, scene.inside, 'some-tool')
     await other.command('gw-2', commandId, envelope)
     expect(await finalOf(commandId)).toMatchObject({ state: 'succeeded', serving: { load: 1 } })
     await other.end()

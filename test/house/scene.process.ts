@@ -1,21 +1,25 @@
 /**
  * A house of which a story starts and kills the parts one by one: broker, control and agents as processes of their own,
- * as `npm start` has them, with definitions and sources that the story chooses.
+ * as `npm start` has them, certificates included, with definitions and sources that the story chooses.
  */
 
 import { mkdir, writeFile } from 'node:fs/promises'
+import { openTlsMaterial } from '@imlma/coordinator/trust/pki'
+import { enrolmentOf } from '../../scripts/start/enrolment.ts'
 import { createHouse } from '../../scripts/start/processes.ts'
 import { createApi, type Api } from './api.http.ts'
 import { scripts, type Folder } from './places.fs.ts'
 import { stillLiving } from './processes.process.ts'
 import { runProgram } from './program.process.ts'
 import { until } from './until.timer.ts'
-import { site } from './watch.mqtt.ts'
+import { site, type Inside } from './watch.mqtt.ts'
 
 export interface Scene {
   readonly dataDir: string
-  /** Address of the broker. */
+  /** Address of the broker for people's tools, which show no certificate. */
   readonly broker: string
+  /** By which a story hears what agents are told: not for people's tools. */
+  readonly inside: Inside
   /** Starts the control centre with this definition of its only model. */
   readonly startControl: (definition: unknown) => Promise<Api>
   readonly startAgent: (name: string, source: unknown) => Promise<void>
@@ -34,16 +38,19 @@ export const createScene = async (folder: Folder): Promise<Scene> => {
   await mkdir(`${dataDir}/agents`, { recursive: true })
   await mkdir(`${folder.path}/.imlma`)
   const house = createHouse(folder.path)
-  const common = ['--data-dir', dataDir, '--site', site, '--clock', 'simulated']
-  const up = await house.start('broker', scripts.coordinator, ['broker', ...common, '--mqtt-port', '0'])
-  const broker = String(up['broker'])
+  const common = ['--data-dir', dataDir, '--site', site, '--clock', 'simulated', '--tls']
+  const anyPort = ['--mqtt-port', '0', '--mqtts-port', '0']
+  const up = await house.start('broker', scripts.coordinator, ['broker', ...common, ...anyPort])
+  const [broker, mqtts] = [String(up['broker']), String(up['mqtts'])]
+  const listener = { kind: 'coordinator', site, name: 'listener' } as const
   return {
     dataDir,
     broker,
+    inside: { url: mqtts, ...(await openTlsMaterial(`${dataDir}/trust/pki`, listener)) },
     startControl: async (definition) => {
       const models = `${dataDir}/models.json`
       await writeFile(models, JSON.stringify([definition]))
-      const where = ['--port', '0', '--broker', broker, '--models', models]
+      const where = ['--port', '0', '--gateway-port', '0', '--broker', mqtts, '--models', models]
       const control = await house.start('control', scripts.coordinator, ['control', ...common, ...where])
       const url = String(control['api'])
       await writeFile(`${folder.path}/.imlma/current.json`, JSON.stringify({ dataDir, url, broker, site }))
@@ -53,9 +60,8 @@ export const createScene = async (folder: Folder): Promise<Scene> => {
       const config = `${dataDir}/agents/${name}.json`
       await writeFile(config, JSON.stringify({ sources: [source], reportEveryMs: 1_000 }))
       const own = `${dataDir}/agents/${name}`
-      const who = ['--name', name, '--site', site, '--broker', broker, '--port', '0', '--config', config]
-      const where = ['--data-dir', own, '--root', `${dataDir}/trust/roots/1.json`]
-      await house.start(name, scripts.agent, [...who, ...where])
+      const where = ['--data-dir', own, '--broker', mqtts, '--port', '0', '--config', config]
+      await house.start(name, scripts.agent, [...where, ...(await enrolmentOf(dataDir, name, own))])
     },
     kill: async (name) => {
       const pid = house.pid(name)

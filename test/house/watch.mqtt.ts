@@ -40,17 +40,30 @@ export interface Watch {
   readonly end: () => Promise<void>
 }
 
-/** `clientId`: what the broker takes the client for; a technician where nothing is said. */
+/** A broker's door for those with a certificate, and one of the control centre's own. */
+export interface Inside {
+  readonly url: string
+  readonly ca: string
+  readonly cert: string
+  readonly key: string
+}
+
+/** `clientId`: as whom orders are sent; a technician where nothing is said. What is heard, the control centre could hear. */
 export const watchAgents = async (
   broker: string,
+  { url, ...tls }: Inside,
   clientId = `technician-${randomUUID()}`,
 ): Promise<Watch> => {
-  const client = await connectAsync(broker, { clientId, protocolVersion: 4, clean: true })
+  const options = { protocolVersion: 4, clean: true } as const
+  const [client, ear] = await Promise.all([
+    connectAsync(broker, { ...options, clientId }),
+    connectAsync(url, { ...options, ...tls, clientId: `coordinator:${site}-${randomUUID()}` }),
+  ])
   const results: Heard<CommandResult>[] = []
   const reports: Heard<Reported>[] = []
   const orders = new Map<string, Envelope>()
   const told: { agent: string; counter: number }[] = []
-  client.on('message', (topic, payload, { retain: retained }) => {
+  ear.on('message', (topic, payload, { retain: retained }) => {
     const { agent, channel, id = '' } = parseTopic(topic) ?? {}
     if (agent === undefined) return
     const text = payload.toString()
@@ -70,7 +83,7 @@ export const watchAgents = async (
   const filters = (['result', 'reported', 'command', 'desired'] as const).map((channel) =>
     toFilter(channel, { site }),
   )
-  await client.subscribeAsync(filters, { qos: 1 })
+  await ear.subscribeAsync(filters, { qos: 1 })
   return {
     results: () => results,
     reports: (agent) => reports.filter((each) => each.agent === agent),
@@ -80,6 +93,8 @@ export const watchAgents = async (
       const bytes = typeof payload === 'string' ? Buffer.from(payload) : Buffer.from(encodeJson(payload))
       await client.publishAsync(toTopic({ site, agent }, 'command', commandId), bytes, { qos: 1, retain })
     },
-    end: () => client.endAsync(true),
+    end: async () => {
+      await Promise.all([client.endAsync(true), ear.endAsync(true)])
+    },
   }
 }
