@@ -37,9 +37,10 @@ import { createStateStore } from '../storage/states.kysely.ts'
 import { createExaminer, createTrainer } from '../training/trainer.fork.ts'
 import { createTriggerBook } from '../triggers/trigger-book.ts'
 import { establishTrust } from '../trust/establish.fs.ts'
-import { sealDesired, sealManifest } from '../trust/signer.ts'
+import { sealDesired } from '../trust/signer.ts'
 import { createControlView } from './control-view.ts'
 import { createRegister } from './register.ts'
+import { createReleaseSeal } from './release.timer.ts'
 import { createUploads } from './uploads.fs.ts'
 import { createFreeze } from './freeze.fs.ts'
 import { openFrontDoor } from './front-door.process.ts'
@@ -49,8 +50,10 @@ import { listenToAgents } from './agent-facts.ts'
 import { listenToBroker } from './broker-facts.ts'
 import { openEnrolment, type EnrolmentOptions } from './enrolment.process.ts'
 import { every } from './every.timer.ts'
+import { latestOf } from './latest-reading.ts'
 import { openArtifact, readTrials } from './stored.fs.ts'
 import { followShadows } from './shadows.ts'
+import { keepSwept } from './sweeping.timer.ts'
 
 export interface CentreOptions {
   readonly layout: Layout
@@ -80,10 +83,10 @@ export interface CentreParts {
 
 export interface Centre {
   readonly url: string
-  /** See `FrontDoor`: a secret. */
-  readonly setupUrl: string | undefined
   /** Of the gateway listener of a certified site. */
   readonly gatewayUrl: string | undefined
+  /** See `FrontDoor`: a secret. */
+  readonly setupUrl: string | undefined
   readonly stop: () => Promise<void>
 }
 
@@ -145,6 +148,10 @@ export const startCentre = async (
     signed.champions(),
     { site },
   )
+  const reviewTrust = async (): Promise<void> => {
+    await trust.refresh()
+    await rollout.review()
+  }
   const transfer = createTransfer({ client, artifacts, crc32, isServable: signed.isServable, onFailure })
 
   const book = createTriggerBook(states)
@@ -194,7 +201,7 @@ export const startCentre = async (
         ),
         examine: createExamine({ artifacts, examiner }),
         studies: createStudies(states, now),
-        seal: (_type, manifest) => sealManifest(manifest, trust.release),
+        seal: createReleaseSeal(trust, layout.trust),
         rollout,
         outputFolder: layout.training,
         codeVersion,
@@ -223,7 +230,7 @@ export const startCentre = async (
       },
       acceptRoot: async (envelope) => {
         const accepted = await trust.chain.accept(envelope)
-        if (accepted.ok) await rollout.review()
+        if (accepted.ok) await reviewTrust()
         return accepted
       },
       passOnCommand: createPassOn(
@@ -269,22 +276,16 @@ export const startCentre = async (
   const endTicks = every(tickMs, lifecycle.tick, onFailure)
   const endShadowFlush = every(shadowFlushMs, shadows.flush, onFailure)
   const endRefresh = every(1_000, control.refresh, onFailure)
-  const endReview = every(
-    reviewMs,
-    async () => {
-      await trust.chain.refresh()
-      await rollout.review()
-    },
-    onFailure,
-  )
+  const endReview = every(reviewMs, reviewTrust, onFailure)
+  const endSweep = keepSwept({ db, log, now, onFailure }, { folder: layout.artifacts })
 
   return {
     url: door.url,
-    setupUrl: door.setupUrl,
     gatewayUrl: enrolment?.url,
+    setupUrl: door.setupUrl,
     stop: async () => {
       await enrolment?.stop()
-      await Promise.all([endTicks(), endShadowFlush(), endRefresh(), endReview()])
+      await Promise.all([endTicks(), endShadowFlush(), endRefresh(), endReview(), endSweep()])
       await door.close()
       await lifecycle.stop()
       endShadows()
@@ -297,6 +298,3 @@ export const startCentre = async (
     },
   }
 }
-
-const latestOf = (series: readonly { readonly lastAt: number }[]): number | undefined =>
-  series.reduce<number | undefined>((latest, { lastAt }) => Math.max(latest ?? lastAt, lastAt), undefined)
