@@ -103,6 +103,38 @@ describe('link', () => {
     expect(link.connected()).toBe(false)
   })
 
+  test('asks for its certificate at every connect, and comes again for another one', async () => {
+    const { url } = await startBroker()
+    const { seen } = await startWatcher(url, toTopic(address, 'presence'))
+    let asked = 0
+    const tls = () => ({ ca: `certificate ${(asked += 1)}` })
+    const link = startLink(url, { tls })
+    await vi.waitUntil(link.connected)
+    const sent = link.publish('report', encodeJson({}))
+    link.reconnect()
+    // What is on its way is answered for, one way or the other.
+    expect(['resolved', 'LINK_DOWN']).toContain(await codeOf(sent))
+    await vi.waitUntil(() => link.reconnects() === 1)
+    expect(asked).toBe(2)
+    await vi.waitUntil(() => seen.length >= 3)
+    expect(presenceStates(seen)).toEqual(['online', 'offline', 'online'])
+  })
+
+  test('does not wait out its delay where another certificate is there', async () => {
+    const { url, stopListening, listen } = await startBroker()
+    const slow = { reconnectDelayMsMin: 60_000, reconnectDelayMsMax: 60_000 }
+    const link = startLink(url, slow)
+    await vi.waitUntil(link.connected)
+    await stopListening()
+    await vi.waitUntil(() => !link.connected())
+    await listen()
+    link.reconnect()
+    await vi.waitUntil(link.connected)
+    await link.close()
+    link.reconnect()
+    expect(link.connected()).toBe(false)
+  })
+
   test('is offline by its last will when the connection breaks, and comes back by itself', async () => {
     const { url, broker } = await startBroker()
     const { seen } = await startWatcher(url, toTopic(address, 'presence'))
