@@ -1,7 +1,8 @@
 /**
- * Quantiles for a learner that forecasts one value: how far beside forecasts of a model that had not seen them did the
- * actuals of the validation part lie? In units of the error that is to be expected here (`spread.ts`), so that the
- * range is wide where errors are large; per step. Part of the model's graph as its second output.
+ * Quantiles for a learner that forecasts one value: how far beside forecasts of a model that was not fitted to them
+ * (only a few choices, as a penalty or when to stop, were made by them) did the actuals of the validation part lie?
+ * In units of the error that is to be expected here (`spread.ts`), so that the range is wide where errors are large;
+ * per step. Part of the model's graph as its second output.
  *
  * Split conformal prediction with normalised scores. Source: Lei et al. 2018, section 5.2. Not here: quantiles that
  * are learned (trees and perceptron have their own).

@@ -26,6 +26,7 @@ import { featureChoices } from './recipe.ts'
 import { withQuantiles } from './ranged.ts'
 import { referenceOf } from './reference.ts'
 import { openForecastSession } from './session.onnx.ts'
+import { evenPlaces, rowsAt } from './some-rows.ts'
 
 /** Rows on which trainer and file are compared: the trainer's own forecast is slow. */
 const parityRowsMax = 2_048
@@ -57,7 +58,7 @@ export const runTrainingJob = async (
   const { learner, spec } = chosen
   const { builder, train, validation } = examples
   const exported = await runExported(artifact.artifactPath, train, builder.count)
-  const some = someRows(train, builder.count, parityRowsMax)
+  const some = rowsAt(train, builder, evenPlaces(train.rows, Math.min(train.rows, parityRowsMax)))
   const parity = await checkParity(trained, artifact.artifactPath, some, builder)
   return {
     ...artifact,
@@ -120,27 +121,11 @@ const makeModel = async (
   return { chosen, examples, trained, artifact }
 }
 
-interface SomeRows {
-  readonly features: Float32Array
-  readonly rows: number
-}
-
-/** Rows spread over all of them. */
-const someRows = ({ features, rows }: Examples, count: number, rowsMax: number): SomeRows => {
-  const taken = Math.min(rows, rowsMax)
-  const some = new Float32Array(taken * count)
-  for (let i = 0; i < taken; i++) {
-    const row = Math.floor((i * rows) / taken)
-    some.set(features.subarray(row * count, (row + 1) * count), i * count)
-  }
-  return { features: some, rows: taken }
-}
-
 /** The exported file against the trainer, both outputs. Throws `Failure` PARITY. */
 const checkParity = async (
   trained: TrainedModel,
   path: string,
-  { features, rows }: SomeRows,
+  { features, rows }: Pick<Examples, 'features' | 'rows'>,
   { horizon }: FeatureLayout,
 ): Promise<number> => {
   const session = await openForecastSession(path)

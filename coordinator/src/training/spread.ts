@@ -16,6 +16,7 @@ import {
   type NormalisationChoice,
 } from './normalisation.ts'
 import { maximum, multiply } from './operators.ts'
+import { evenPlaces, rowsAt } from './some-rows.ts'
 
 export interface Spread {
   readonly count: number
@@ -131,22 +132,6 @@ const absoluteErrors = (
 
 /** As many rows as a spread needs, spread over all of them. */
 export const evenly = (examples: Examples, layout: FeatureLayout): Examples => {
-  const { count, horizon } = layout
   const rows = Math.min(examples.rows, Math.max(rowsUsual, rowsPerColumnMin * columnsOf(layout)))
-  if (rows === examples.rows) return examples
-  const features = new Float32Array(rows * count)
-  const targets = new Float32Array(rows * horizon)
-  const places = Uint32Array.from({ length: rows }, (_, i) => Math.floor((i * examples.rows) / rows))
-  places.forEach((row, i) => {
-    features.set(examples.features.subarray(row * count, (row + 1) * count), i * count)
-    targets.set(examples.targets.subarray(row * horizon, (row + 1) * horizon), i * horizon)
-  })
-  return {
-    ...examples,
-    rows,
-    features,
-    targets,
-    series: examples.series.slice(0, rows).map((_, i) => examples.series[places[i] as number] as number),
-    origins: examples.origins.slice(0, rows).map((_, i) => examples.origins[places[i] as number] as number),
-  }
+  return rows === examples.rows ? examples : rowsAt(examples, layout, evenPlaces(examples.rows, rows))
 }

@@ -124,13 +124,13 @@ describe('a study in production', () => {
     expect(['ridge', 'trees']).toContain(outcome.learner)
     const again = await run(jobWith({ resume: after(6) }, { latencyMsBudget: 1e6 }))
     expect(again.outcome.sha256).toBe(whole.outcome.sha256)
-  })
+  }, 60_000)
 
   test('that was killed gives the same file as one that was not', async () => {
     const resumed = await run(jobWith({ resume: after(4) }))
     expect(resumed.states).toHaveLength(2)
     expect(resumed.outcome.sha256).toBe(whole.outcome.sha256)
-  })
+  }, 60_000)
 
   test('does not search what its parameters fix, learner by learner', async () => {
     const job = {

@@ -4,6 +4,7 @@
  */
 import { Failure } from '@imlma/protocol/result'
 import type { ForecastSession } from '../session.onnx.ts'
+import { evenPlaces } from '../some-rows.ts'
 
 export interface ProbeRows {
   /** rows × F, row-major. */
@@ -33,7 +34,7 @@ export const probe = async (
 ): Promise<void> => {
   const columns = features.length / rows
   const count = Math.min(rows, probeRowsMax)
-  const places = Array.from({ length: count }, (_, i) => Math.floor((i * rows) / count))
+  const places = evenPlaces(rows, count)
   const rowAt = (place: number): Float32Array => features.slice(place * columns, (place + 1) * columns)
   const some = new Float32Array(count * columns)
   places.forEach((place, i) => some.set(rowAt(place), i * columns))
