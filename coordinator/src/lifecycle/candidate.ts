@@ -12,10 +12,11 @@ import {
   type Contract,
   type Manifest,
 } from '@imlma/protocol/manifest'
-import { contextLengthOf, featureCount } from '@imlma/protocol/features'
+import { featureCount } from '@imlma/protocol/features'
 import { invariant } from '@imlma/protocol/result'
 import type { TrainingOutcome } from '../training/job.ts'
 import type { Decision, Trigger } from '../registry/events.ts'
+import { contractHead } from './contract-head.ts'
 import type { ModelDefinition } from './definition.ts'
 
 const { golden, reference } = manifestSchema.shape
@@ -71,13 +72,7 @@ const toContract = (
   definition: ModelDefinition,
   { features, quantiles = [] }: TrainingOutcome,
 ): Contract => ({
-  task: 'forecast',
-  quantity: definition.quantity,
-  unit: definition.unit,
-  register: definition.register,
-  intervalMs: definition.intervalMs,
-  contextLength: contextLengthOf(features),
-  horizon: features.horizon,
+  ...contractHead(definition, features),
   inputs: [{ name: 'features', type: 'float32', shape: [null, featureCount(features)] }],
   outputs: [
     { name: 'forecast', type: 'float32', shape: [null, features.horizon] },
@@ -86,7 +81,6 @@ const toContract = (
       : [{ name: 'quantiles', type: 'float32' as const, shape: [null, quantiles.length, features.horizon] }]),
   ],
   ...(quantiles.length > 0 && { quantiles: [...quantiles] }),
-  features,
 })
 
 type Profile = TrainingOutcome['reference']['residuals']

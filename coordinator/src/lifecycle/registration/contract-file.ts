@@ -14,6 +14,7 @@ import { contractSchema, type Contract } from '@imlma/protocol/manifest'
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 import { dayMs } from '@imlma/protocol/series'
 import { epochMsSchema, nameSchema } from '@imlma/protocol/wire'
+import { contractHead } from '../contract-head.ts'
 import type { ModelDefinition } from '../definition.ts'
 
 const { task, quantity, unit, register, intervalMs, contextLength, horizon, inputs, outputs } =
@@ -105,16 +106,9 @@ export const toRegistrationRecord = (
 ): RegistrationRecord => ({
   v: 1,
   contract: {
-    task: 'forecast',
-    quantity: definition.quantity,
-    unit: definition.unit,
-    register: definition.register,
-    intervalMs: definition.intervalMs,
-    contextLength: contextLengthOf(features),
-    horizon: features.horizon,
+    ...contractHead(definition, features),
     inputs: [{ name: input, type: 'float32', shape: [null, featureCount(features)] }],
     outputs: [{ name: output, type: 'float32', shape: [null, features.horizon] }],
-    features,
   },
   provenance,
 })
