@@ -4,7 +4,7 @@ import type { TokenView, UserView } from '../../api/views.ts'
 import { client } from './client.ts'
 import { h, replace } from './dom.ts'
 import { button, field, form, openDialog, select } from './forms.ts'
-import { toExact } from './format.ts'
+import { toDayAndClock } from './format.ts'
 
 const roles = [
   ['viewer', 'viewer – sees everything'],
@@ -33,7 +33,7 @@ export const openAdministration = async (self: string): Promise<void> => {
     replace(secret, h('p', { class: 'act' }, `▲ ${error instanceof Error ? error.message : 'it failed'}`))
   const invited = (name: string, value: string, until: number): void =>
     show(
-      `Hand this link to ${name}: it is good for one use, until ${toExact(until)}, and is not shown again.`,
+      `Hand this link to ${name}: it is good for one use, until ${toDayAndClock(until)}, and is not shown again.`,
       `${location.origin}/#setup=${value}`,
     )
   const act = (work: () => Promise<unknown>) => void work().then(reload, trouble)
@@ -133,7 +133,7 @@ const tokenTable = (tokens: readonly TokenView[], act: Act) =>
             h('th', { scope: 'row' }, name),
             h('td', {}, scopes.join(', ')),
             h('td', { class: state === 'valid' ? '' : 'muted' }, state),
-            h('td', {}, toExact(expiresAt)),
+            h('td', {}, toDayAndClock(expiresAt)),
             h('td', {}, state === 'valid' ? button('Revoke', () => act(() => client.revokeToken(id))) : ''),
           ),
         ),
