@@ -130,10 +130,10 @@ const awaitReadings = async (path: string): Promise<ReadingsReader> => {
 
 /** What the gateways of a certified site are told, and where they enrol. */
 const toEnrolment = ({ settings, layout }: Start, brokerUrl: string) => {
-  const { host, gatewayPort, publicHost, broker } = settings
+  const { site, host, gatewayPort, publicHost, broker } = settings
   const hosts = publicHosts(host, publicHost)
   const agentsBrokerUrl = broker ?? `mqtts://${toUrlHost(hosts[0] ?? host)}:${new URL(brokerUrl).port}`
-  return { folder: layout.trust, host, port: gatewayPort, publicHosts: hosts, agentsBrokerUrl }
+  return { folder: layout.trust, site, host, port: gatewayPort, publicHosts: hosts, agentsBrokerUrl }
 }
 
 const startControl = async (start: Start, brokerUrl: string, readings: ReadingsReader) => {

@@ -26,6 +26,7 @@ import { every } from './every.timer.ts'
 export interface EnrolmentOptions {
   /** `<dataDir>/trust`. */
   readonly folder: string
+  readonly site: string
   readonly host: string
   readonly port: number
   /** Names and addresses in the listener's certificate; the first is told to gateways. */
@@ -49,15 +50,24 @@ interface EnrolmentParts {
 const lookMs = 1_000
 const refreshMs = 86_400_000
 
-/** Undefined for a site without an authority. Throws the `Failure`s of `openAuthority` and `startGateway`. */
+/** Undefined for a site without an authority. Throws `Failure` WRONG_SITE, and those of `openAuthority` and `startGateway`. */
 export const openEnrolment = async (
   { trust, registry, states, artifacts, isServable, now, onFailure }: EnrolmentParts,
   options: EnrolmentOptions | undefined,
 ): Promise<{ readonly url: string; readonly stop: () => Promise<void> } | undefined> => {
   if (options === undefined) return undefined
-  const { folder, host, port, publicHosts, agentsBrokerUrl } = options
+  const { folder, site, host, port, publicHosts, agentsBrokerUrl } = options
   const pki = join(folder, 'pki')
   const authority = await openAuthority(pki, { now })
+  if (authority.site !== site) {
+    throw new Failure(
+      'WRONG_SITE',
+      `the certificate authority in ${pki} is of site ${authority.site}, not ${site}`,
+      {
+        hint: `start with --site ${authority.site}, or with a data directory of its own`,
+      },
+    )
+  }
   const identity = { kind: 'gateway', site: authority.site, name: 'gateway', hosts: publicHosts } as const
   const desk = createEnrolmentDesk(
     {

@@ -29,7 +29,7 @@ let folder: string
 let pki: string
 let trust: Trust
 let registry: Registry
-let start: () => Promise<() => Promise<void>>
+let start: (site?: string) => Promise<() => Promise<void>>
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'imlma-enrolment-'))
   stops.unshift(() => rm(folder, { recursive: true }))
@@ -43,7 +43,7 @@ beforeAll(async () => {
   const artifacts = await createArtifactStore(join(folder, 'artifacts'))
   await artifacts.put(model)
   await artifacts.put(secret)
-  start = async () => {
+  start = async (site = 'north') => {
     const enrolment = await openEnrolment(
       {
         trust,
@@ -56,6 +56,7 @@ beforeAll(async () => {
       },
       {
         folder: join(folder, 'trust'),
+        site,
         host: '127.0.0.1',
         port: 0,
         publicHosts: ['127.0.0.1'],
@@ -131,4 +132,8 @@ test('an agent is enrolled, certified under the trust root, served what is signe
     .toEqual(['stolen', 'lost'])
   await again()
   expect(failures).toEqual([])
+})
+
+test('an authority of another site is not signed with', async () => {
+  await expect(start('south')).rejects.toMatchObject({ code: 'WRONG_SITE' })
 })
