@@ -138,7 +138,7 @@ describe('uploads over a real connection', () => {
     await once(socket, 'connect')
     socket.write(
       `PUT /api/v1/uploads/${sha256('all of it')} HTTP/1.1\r\nhost: 127.0.0.1:${server.port}\r\n` +
-        'content-type: application/octet-stream\r\ncontent-length: 9\r\n\r\nhalf',
+        'authorization: Bearer operate\r\ncontent-type: application/octet-stream\r\ncontent-length: 9\r\n\r\nhalf',
     )
     await vi.waitFor(async () => expect(await readdir(folder)).toHaveLength(1))
     socket.destroy()
