@@ -12,7 +12,7 @@ const secretsIn = async (folder: string): Promise<readonly string[]> => {
     const file = join(folder, path)
     if (!(await stat(file)).isFile() || /\.(?:log|db|db-shm|db-wal|onnx)$/.test(path)) continue
     const text = await readFile(file, 'utf8')
-    if (/-token$/.test(path)) found.push(text.trim())
+    if (path.endsWith('-token')) found.push(text.trim())
     for (const [, secret = ''] of text.matchAll(/"secret":\s*"([^"]{20,})"/g)) found.push(secret)
     for (const [, body = ''] of text.matchAll(/PRIVATE KEY-----\n([\s\S]*?)\n-----END/g)) {
       // Any line of it: a log that was cut still tells.
@@ -27,7 +27,7 @@ const logsOf = async (dataDir: string): Promise<string> => {
   const names = await readdir(join(dataDir, 'logs'))
   expect(names).toEqual(expect.arrayContaining(['broker.log', 'control.log', 'gw-1.log']))
   const logs = names.map((name) => readFile(join(dataDir, 'logs', name), 'latin1'))
-  const databases = (await readdir(dataDir)).filter((name) => /^registry\.db/.test(name))
+  const databases = (await readdir(dataDir)).filter((name) => name.startsWith('registry.db'))
   const kept = databases.map((name) => readFile(join(dataDir, name), 'latin1'))
   return (await Promise.all([...logs, ...kept])).join('\n')
 }

@@ -28,7 +28,7 @@ export interface AccessEnv {
 }
 
 /** The header that the page sends with every change. */
-export const pageHeader = 'x-imlma-page'
+const pageHeader = 'x-imlma-page'
 
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
 const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]'])

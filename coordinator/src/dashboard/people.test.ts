@@ -64,7 +64,7 @@ describe.skipIf(missing)(
     afterEach(async () => {
       await context.close()
       await server.close()
-      expect(complaints).toEqual([])
+      if (complaints.length > 0) throw new Error(complaints.join('\n'))
     })
 
     const open = async (hash = ''): Promise<Page> => {

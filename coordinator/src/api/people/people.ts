@@ -74,7 +74,7 @@ export interface People {
   readonly sweep: () => Promise<void>
 }
 
-export const firstAdministrator = 'admin'
+const firstAdministrator = 'admin'
 
 const wrong = () =>
   refuse('WRONG_LOGIN', 'name or password is wrong', 'an administrator can give a new one-time secret')

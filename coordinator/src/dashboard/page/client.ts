@@ -18,7 +18,7 @@ import type {
 } from '../../api/views.ts'
 
 /** A refusal in the API's words. */
-export class Refused extends Error {
+class Refused extends Error {
   readonly code: string
   constructor(code: string, detail: string, hint: string | undefined) {
     super(hint === undefined ? detail : `${detail} – ${hint}`)
