@@ -6,7 +6,10 @@ import type { Broker, BrokerHooks } from '../broker/broker.ts'
 import type { Ingest, IngestOptions, IngestParts } from './ingest.ts'
 import { createIngest } from './ingest.timer.ts'
 
-export interface EmbeddedIngestParts extends Pick<IngestParts, 'store' | 'now' | 'onFailure'> {
+export interface EmbeddedIngestParts extends Pick<
+  IngestParts,
+  'store' | 'now' | 'onFailure' | 'verifySignature' | 'onRefused'
+> {
   readonly onQuarantine?: BrokerHooks['onQuarantine']
   readonly onTrouble?: BrokerHooks['onTrouble']
 }
@@ -20,21 +23,19 @@ export interface EmbeddedIngest {
 
 /** Listens and folds on return. Throws `Failure` PORT_TAKEN, NOT_LOOPBACK, LISTEN_FAILED. */
 export const startEmbeddedIngest = async (
-  { store, now, onFailure, onQuarantine, onTrouble }: EmbeddedIngestParts,
+  { onQuarantine, onTrouble, ...parts }: EmbeddedIngestParts,
   options: BrokerOptions & IngestOptions,
 ): Promise<EmbeddedIngest> => {
   // Each needs the other: nothing is acknowledged before the first connection.
   const started: { broker?: Broker } = {}
   const ingest = createIngest(
     {
-      store,
-      now,
+      ...parts,
       publishAck: async (agent, payload) => {
         if (started.broker === undefined)
           throw new Failure('BROKER_UNREACHABLE', 'the embedded broker is starting')
         await started.broker.publish('ack', agent, payload)
       },
-      ...(onFailure === undefined ? {} : { onFailure }),
       onRecovered: () => started.broker?.retryUnacknowledged(),
     },
     options,

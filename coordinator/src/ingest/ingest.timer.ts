@@ -2,7 +2,7 @@
  * Ingest: everything that arrives in one turn of the event loop is stored in one transaction, then acknowledged; what
  * is stored is folded a little later.
  *
- *   onReadings ─judge─▶ queue ─(end of turn)─▶ accept ─▶ resolve (PUBACK) ─▶ ack per agent        … ─▶ fold
+ *   onReadings ─(verify)─judge─▶ queue ─(end of turn)─▶ accept ─▶ resolve (PUBACK) ─▶ ack per agent        … ─▶ fold
  *                                                └─ failure ─▶ reject (no PUBACK), try again until it recovers
  */
 
@@ -19,7 +19,8 @@ import { limits } from '@imlma/protocol/limits'
 import { countValues } from '../storage/recent-batches.ts'
 import type { IncomingBatch, QuarantinedBatch } from '../storage/readings.ts'
 import type { Ingest, IngestOptions, IngestParts } from './ingest.ts'
-import { judgeReadings } from './judge.ts'
+import { judgeReadings, type Judgement } from './judge.ts'
+import { bounded, type VerifiedSignature, type VerifyBatchSignature } from './signatures.ts'
 
 const dayMs = 86_400_000
 
@@ -32,6 +33,15 @@ const foldBatchesMax = 256
 /** Batches that may wait to be folded: beyond, storing more waits for the fold, and agents for their PUBACK. */
 const foldLagMax = 512
 
+/** An agent that is refused is told of once in so long; it tries again every minute. */
+const refusalPauseMs = 600_000
+
+interface Arrived {
+  readonly agent: Address
+  readonly payload: Uint8Array
+  readonly receivedAt: number
+}
+
 interface Waiting<Batch> {
   readonly batch: Batch
   readonly resolve: () => void
@@ -39,7 +49,7 @@ interface Waiting<Batch> {
 }
 
 export const createIngest = (
-  { store, publishAck, now, onFailure, onRecovered }: IngestParts,
+  { store, publishAck, now, onFailure, onRecovered, verifySignature, onRefused }: IngestParts,
   { futureMsMax = dayMs, foldIntervalMs = 200, retryDelayMs = 1_000 }: IngestOptions = {},
 ): Ingest => {
   let good: Waiting<IncomingBatch>[] = []
@@ -53,6 +63,8 @@ export const createIngest = (
   let isCatchingUp = true
   const counts = { accepted: 0, readings: 0, duplicates: 0, notStored: 0, foldsFailed: 0, acksFailed: 0 }
   const quarantined: Record<string, number> = {}
+  const tellRefused = onRefused && bounded(onRefused, refusalPauseMs)
+  let isStopped = false
 
   const count = (code: string): void => {
     quarantined[code] = (quarantined[code] ?? 0) + 1
@@ -172,30 +184,45 @@ export const createIngest = (
   }
 
   const enqueue = (
-    agent: Address,
-    payload: Uint8Array,
-    resolve: () => void,
-    reject: (cause: unknown) => void,
-  ) => {
-    const { site, agent: name } = agent
-    const receivedAt = now()
-    const judgement = judgeReadings(payload, receivedAt + futureMsMax)
-    const common = { site, agent: name, receivedAt, bytes: payload }
+    { agent, payload, receivedAt }: Arrived,
+    judgement: Judgement,
+    signature?: VerifiedSignature,
+  ): Promise<void> => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const common = { site: agent.site, agent: agent.agent, receivedAt, bytes: payload }
     if (judgement.verdict === 'take') {
-      good.push({ batch: { ...common, batch: judgement.batch }, resolve, reject })
+      const proof = signature && { proof: signature }
+      good.push({ batch: { ...common, batch: judgement.batch, ...proof }, resolve, reject })
     } else {
       const { seq, code, reason } = judgement
       bad.push({ batch: { ...common, seq, code, reason }, resolve, reject })
+      if (verifySignature !== undefined) tellRefused?.(agent, { code, message: reason }, receivedAt)
     }
     if (good.length + bad.length >= groupBatchesMax) commit()
     else commitTimer ??= setImmediate(commitSoon)
+    return promise
+  }
+
+  /** Without a verified signature nothing in the batch is looked at: not its sequence either. */
+  const enqueueVerified = async (arrived: Arrived, verify: VerifyBatchSignature): Promise<void> => {
+    const { agent, payload, receivedAt } = arrived
+    const verified = await verify(agent, payload, receivedAt)
+    // Stopped meanwhile: the agent still has it.
+    if (isStopped) throw new Failure('STOPPED', 'ingest has stopped', { retryable: true })
+    if (verified.ok) {
+      const judgement = judgeReadings(payload, receivedAt + futureMsMax, verified.value)
+      return enqueue(arrived, judgement, verified.value)
+    }
+    const { code, message: reason } = verified.refusal
+    return enqueue(arrived, { verdict: 'quarantine', code, reason, seq: null })
   }
 
   return {
-    onReadings: async (agent, payload) =>
-      new Promise((resolve, reject) => {
-        enqueue(agent, payload, resolve, reject)
-      }),
+    onReadings: async (agent, payload) => {
+      const arrived = { agent, payload, receivedAt: now() }
+      if (verifySignature !== undefined) return enqueueVerified(arrived, verifySignature)
+      return enqueue(arrived, judgeReadings(payload, arrived.receivedAt + futureMsMax))
+    },
     onPresence: (agent, payload) => {
       const presence = parseJsonMessage(presenceSchema, payload, limits.jsonBytesMax)
       if (presence.ok && presence.value.state === 'online') void sendAck(agent)
@@ -204,6 +231,7 @@ export const createIngest = (
       foldTimer ??= setTimeout(foldOn, 0)
     },
     stop: () => {
+      isStopped = true
       commit()
       clearTimeout(foldTimer)
       clearTimeout(retryTimer)

@@ -3,6 +3,7 @@
 import type { Address } from '@imlma/protocol/wire'
 import type { Failure } from '@imlma/protocol/result'
 import type { ReadingsStore } from '../storage/readings.ts'
+import type { OnRefused, VerifyBatchSignature } from './signatures.ts'
 
 export interface IngestParts {
   readonly store: ReadingsStore
@@ -10,6 +11,9 @@ export interface IngestParts {
   readonly publishAck: (agent: Address, payload: Uint8Array) => Promise<void>
   /** Epoch milliseconds. */
   readonly now: () => number
+  /** In a certified site: only what it verifies is stored as readings. Left out, every batch is taken as it comes. */
+  readonly verifySignature?: VerifyBatchSignature
+  readonly onRefused?: OnRefused
   /** The store failed; readings are not acknowledged until `onRecovered`. Once per outage. */
   readonly onFailure?: (failure: Failure) => void
   /** The store takes readings again: those that were not acknowledged may be asked for. */

@@ -4,9 +4,11 @@
  */
 
 import { limits } from '@imlma/protocol/limits'
+import { bearsSignature } from '@imlma/protocol/trust'
 import type { MessageRefusal, ReadingBatch } from '@imlma/protocol/wire'
 import { parseCborMessage, readingBatchSchema } from '@imlma/protocol/wire'
 import { z } from 'zod'
+import type { SignatureRefusal, VerifiedSignature } from './signatures.ts'
 
 export type BatchRefusal = MessageRefusal | 'FROM_THE_FUTURE'
 
@@ -14,7 +16,7 @@ export type Judgement =
   | { readonly verdict: 'take'; readonly batch: ReadingBatch }
   | {
       readonly verdict: 'quarantine'
-      readonly code: BatchRefusal
+      readonly code: BatchRefusal | SignatureRefusal
       readonly reason: string
       /** The sequence, where it will never arrive any better; null where the agent should keep the batch. */
       readonly seq: number | null
@@ -24,9 +26,14 @@ const sequenceSchema = z.object({ seq: z.number().int().min(1).max(Number.MAX_SA
 
 /**
  * The batch, or why not. `latest` is the latest event time that is believed, UTC epoch milliseconds: readings from
- * further in the future come from a wrong clock, and would hide the true ones when these come.
+ * further in the future come from a wrong clock, and would hide the true ones when these come. `signature` is the one that
+ * was verified over these bytes; it must be in the batch, and its key still certified when the batch was sent.
  */
-export const judgeReadings = (bytes: Uint8Array, latest: number): Judgement => {
+export const judgeReadings = (
+  bytes: Uint8Array,
+  latest: number,
+  signature?: VerifiedSignature,
+): Judgement => {
   const parsed = parseCborMessage(readingBatchSchema, bytes, limits.packetBytesMax)
   if (!parsed.ok) {
     const { code, message: reason } = parsed.refusal
@@ -34,6 +41,9 @@ export const judgeReadings = (bytes: Uint8Array, latest: number): Judgement => {
     return { verdict: 'quarantine', code, reason, seq: code === 'MALFORMED' ? sequenceOf(bytes) : null }
   }
   const batch = parsed.value
+  const objection = signature && objectionTo(batch, signature)
+  // Not the agent's word as far as can be told, so its sequence stays free for the true batch.
+  if (objection !== undefined) return { verdict: 'quarantine', ...objection, seq: null }
   const future = batch.series.find(
     ({ start, interval, values }) => start + (values.length - 1) * interval > latest,
   )
@@ -41,6 +51,17 @@ export const judgeReadings = (bytes: Uint8Array, latest: number): Judgement => {
   const reason = `${future.meter} has readings later than ${new Date(latest).toISOString()}`
   return { verdict: 'quarantine', code: 'FROM_THE_FUTURE', reason, seq: batch.seq }
 }
+
+const objectionTo = (batch: ReadingBatch, signature: VerifiedSignature) => {
+  if (!bearsSignature(batch, signature)) {
+    return { code: 'BAD_SIGNATURE', reason: 'the batch is not the map that its signature ends' } as const
+  }
+  if (batch.sentAt < signature.expiresAt) return undefined
+  const reason = `sent at ${toIso(batch.sentAt)} by a key certified until ${toIso(signature.expiresAt)}`
+  return { code: 'EXPIRED', reason } as const
+}
+
+const toIso = (at: number): string => new Date(at).toISOString()
 
 const sequenceOf = (bytes: Uint8Array): number | null => {
   const parsed = parseCborMessage(sequenceSchema, bytes, limits.packetBytesMax)

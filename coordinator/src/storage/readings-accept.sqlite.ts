@@ -15,12 +15,16 @@ import {
   type SequenceRange,
 } from './coverage.ts'
 import type { Connection } from './readings-connection.sqlite.ts'
+import { createSigning, type SignedLedger } from './readings-signed.sqlite.ts'
 import type { Acceptance, IncomingBatch, QuarantinedBatch, ReadingsStore } from './readings.ts'
 
 /** Quarantined batches kept with their bytes: enough to see what is wrong, at most 256 packets of disk. */
 const quarantineRowsMax = 256
 
-interface AgentRow {
+/** Names and codes that refusals are counted for; a site has fewer agents. */
+const refusalRowsMax = 4_096
+
+interface AgentRow extends SignedLedger {
   readonly id: number
   readonly acknowledged: number
   readonly highest: number
@@ -31,6 +35,7 @@ interface AgentRow {
 
 /** One agent within a transaction. */
 interface Ledger {
+  readonly chain: SignedLedger
   readonly id: number
   coverage: Coverage
   batches: number
@@ -45,11 +50,12 @@ export const createAcceptance = (
     'INSERT INTO agents (site, agent) VALUES (?, ?) ON CONFLICT DO NOTHING',
   )
   const selectAgent = database.prepare<[string, string], AgentRow>(
-    'SELECT id, acknowledged, highest, lost, ahead, missing FROM agents WHERE site = ? AND agent = ?',
+    `SELECT id, acknowledged, highest, lost, ahead, missing, signed, signed_first AS signedFirst,
+       signed_last AS signedLast, signed_head AS head FROM agents WHERE site = ? AND agent = ?`,
   )
   const updateAgent = database.prepare(
-    `UPDATE agents SET acknowledged = ?, highest = ?, lost = ?, ahead = ?, missing = ?, batches = batches + ?
-     WHERE id = ?`,
+    `UPDATE agents SET acknowledged = ?, highest = ?, lost = ?, ahead = ?, missing = ?, batches = batches + ?,
+       signed = ?, signed_first = ?, signed_last = ?, signed_head = ? WHERE id = ?`,
   )
   const insertBatch = database.prepare(
     'INSERT INTO batches (agent_id, seq, received_at, bytes) VALUES (?, ?, ?, ?)',
@@ -63,9 +69,16 @@ export const createAcceptance = (
   const countQuarantine = database.prepare(
     'INSERT INTO quarantine_counts VALUES (?, 1) ON CONFLICT DO UPDATE SET batches = batches + 1',
   )
+  const countRefusal = database.prepare<[Record<string, unknown>]>(
+    `INSERT INTO refusals SELECT :site, :agent, :code, 1, :at
+     WHERE (SELECT count(*) FROM refusals) < ${refusalRowsMax}
+       OR EXISTS (SELECT 1 FROM refusals WHERE site = :site AND agent = :agent AND code = :code)
+     ON CONFLICT DO UPDATE SET batches = batches + 1, last_at = excluded.last_at`,
+  )
   const trimQuarantine = database.prepare(
     `DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ${quarantineRowsMax}`,
   )
+  const signing = createSigning(database)
   const selectAcknowledged = database
     .prepare<[string, string], number>('SELECT acknowledged FROM agents WHERE site = ? AND agent = ?')
     .pluck()
@@ -81,9 +94,11 @@ export const createAcceptance = (
           ledgers.set(key, open)
           return open
         })
-        for (const { id, coverage, batches } of ledgers.values()) {
+        for (const { id, coverage, batches, chain } of ledgers.values()) {
           const { acknowledged, highest, lost, ahead, missing } = coverage
-          updateAgent.run(acknowledged, highest, lost, toJson(ahead), toJson(missing), batches, id)
+          const { signed, signedFirst, signedLast, head } = chain
+          const covered = [acknowledged, highest, lost, toJson(ahead), toJson(missing), batches]
+          updateAgent.run(...covered, signed, signedFirst, signedLast, head, id)
         }
         return result
       })
@@ -91,8 +106,15 @@ export const createAcceptance = (
 
   const openLedger = (site: string, agent: string): Ledger => {
     insertAgent.run(site, agent)
-    const { id, ahead, missing, ...counts } = selectAgent.get(site, agent)!
-    return { id, coverage: { ...counts, ahead: fromJson(ahead), missing: fromJson(missing) }, batches: 0 }
+    const { id, acknowledged, highest, lost, ahead, missing, ...chain } = selectAgent.get(site, agent)!
+    const coverage = {
+      acknowledged,
+      highest,
+      lost,
+      ahead: fromJson(ahead),
+      missing: fromJson(missing),
+    }
+    return { id, coverage, batches: 0, chain }
   }
 
   const acceptOne = (ledger: Ledger, incoming: IncomingBatch): Acceptance => {
@@ -119,6 +141,7 @@ export const createAcceptance = (
     }
     const { lastInsertRowid } = insertBatch.run(ledger.id, seq, receivedAt, bytes)
     onStored(Number(lastInsertRowid), batch)
+    if (incoming.proof !== undefined) signing.append(ledger.id, ledger.chain, seq, incoming.proof)
     ledger.coverage = addSequence(coverage, seq)
     ledger.batches += 1
     return accept({ duplicate: false, acknowledged: ledger.coverage.acknowledged })
@@ -127,12 +150,21 @@ export const createAcceptance = (
   const keep = ({ site, agent, seq, code, reason, receivedAt, bytes }: QuarantinedBatch): void => {
     insertQuarantine.run(site, agent, seq, code, reason, receivedAt, bytes)
     countQuarantine.run(code)
+    countRefusal.run({ site, agent, code, at: receivedAt })
     trimQuarantine.run()
   }
 
   return {
-    accept: (batches) =>
-      withLedgers((ledgerOf) => batches.map((batch) => acceptOne(ledgerOf(batch.site, batch.agent), batch))),
+    accept: (batches) => {
+      try {
+        return withLedgers((ledgerOf) =>
+          batches.map((batch) => acceptOne(ledgerOf(batch.site, batch.agent), batch)),
+        )
+      } catch (error) {
+        signing.forget()
+        throw error
+      }
+    },
     quarantine: (batches) =>
       withLedgers((ledgerOf) => {
         for (const batch of batches) {

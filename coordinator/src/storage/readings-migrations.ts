@@ -85,4 +85,36 @@ export const readingsMigrations: readonly string[] = [
     batches INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE agents ADD COLUMN signed INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE agents ADD COLUMN signed_first INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE agents ADD COLUMN signed_last INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE agents ADD COLUMN signed_head BLOB;
+
+  CREATE TABLE signing_keys (
+    id INTEGER PRIMARY KEY,
+    agent_id INTEGER NOT NULL REFERENCES agents (id),
+    keyid TEXT NOT NULL,
+    first_position INTEGER NOT NULL,
+    UNIQUE (agent_id, keyid)
+  ) STRICT;
+
+  CREATE TABLE signed_batches (
+    agent_id INTEGER NOT NULL REFERENCES agents (id),
+    position INTEGER NOT NULL,           -- from 1 on, in the order of storing
+    seq INTEGER NOT NULL,
+    key_id INTEGER NOT NULL REFERENCES signing_keys (id),
+    digest BLOB NOT NULL,                -- SHA-256 of the packet
+    PRIMARY KEY (agent_id, position)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE refusals (
+    site TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    code TEXT NOT NULL,
+    batches INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    PRIMARY KEY (site, agent, code)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

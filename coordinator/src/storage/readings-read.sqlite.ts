@@ -4,7 +4,8 @@ import { invariant } from '@imlma/protocol/result'
 import { blockOf, emptyQuality, firstSlotOf, toBlock } from './block.ts'
 import type { Connection } from './readings-connection.sqlite.ts'
 import { toBlockId } from './readings-migrations.ts'
-import type { AgentCoverage, ReadingsReader, SeriesKey, SeriesRecord } from './readings.ts'
+import { createSignedReading } from './readings-signed.sqlite.ts'
+import type { AgentCoverage, AgentRefusals, ReadingsReader, SeriesKey, SeriesRecord } from './readings.ts'
 
 export const createReading = (database: Connection): Omit<ReadingsReader, 'close'> => {
   const selectCoverage = database.prepare<[], AgentCoverage>(
@@ -33,6 +34,10 @@ export const createReading = (database: Connection): Omit<ReadingsReader, 'close
   )
   const selectQuarantined = database.prepare<[], { code: string; batches: number }>(
     'SELECT code, batches FROM quarantine_counts ORDER BY code',
+  )
+
+  const selectRefusals = database.prepare<[], AgentRefusals>(
+    'SELECT site, agent, code, batches, last_at AS lastAt FROM refusals ORDER BY last_at DESC',
   )
 
   const read = ({ site, meter, register, intervalMs }: SeriesKey, start: number, end: number) => {
@@ -66,6 +71,8 @@ export const createReading = (database: Connection): Omit<ReadingsReader, 'close
     read,
     quarantined: () =>
       Object.fromEntries(selectQuarantined.all().map(({ code, batches }) => [code, batches])),
+    refusals: () => selectRefusals.all(),
+    ...createSignedReading(database),
   }
 }
 

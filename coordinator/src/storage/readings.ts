@@ -13,6 +13,43 @@ export interface IncomingBatch {
   /** As received: stored unchanged. */
   readonly bytes: Uint8Array
   readonly batch: ReadingBatch
+  /** Present where the signature was verified; absent in an open site. */
+  readonly proof?: BatchProof
+}
+
+/** By which key a batch was signed, and SHA-256 of its packet. */
+export interface BatchProof {
+  readonly keyid: string
+  readonly digest: Uint8Array
+}
+
+/** The signed batches of one agent that are stored, in one digest (`signed-head.crypto.ts`). */
+export interface SignedHistory {
+  readonly batches: number
+  /** Lowest and highest sequence. */
+  readonly firstSeq: number
+  readonly lastSeq: number
+  /** In the order of their first batch. */
+  readonly keyids: readonly string[]
+  /** Hexadecimal. */
+  readonly head: string
+}
+
+/** One signed batch; its bytes as they came until they are pruned. */
+export interface SignedBatch extends BatchProof {
+  /** Counted from 1 in the order of storing. */
+  readonly position: number
+  readonly seq: number
+  readonly bytes: Uint8Array | null
+}
+
+/** What an agent sent that could not be taken, by code. */
+export interface AgentRefusals {
+  readonly site: string
+  readonly agent: string
+  readonly code: string
+  readonly batches: number
+  readonly lastAt: number
 }
 
 /**
@@ -81,6 +118,17 @@ export interface ReadingsReader {
   ) => { readonly values: Float32Array; readonly quality: Uint8Array }
   /** How often each code was put in quarantine since the beginning. */
   readonly quarantined: () => Readonly<Record<string, number>>
+  /** The same by agent, the latest first. */
+  readonly refusals: () => readonly AgentRefusals[]
+  /** Undefined where no signed batch of the agent was ever stored. */
+  readonly signedHistory: (site: string, agent: string) => SignedHistory | undefined
+  /** Signed batches of an agent behind a position, at most `limit`, in the order of storing. */
+  readonly signedBatches: (
+    site: string,
+    agent: string,
+    after: number,
+    limit: number,
+  ) => readonly SignedBatch[]
   readonly close: () => void
 }
 
