@@ -41,18 +41,23 @@ export const openCertifiedBroker = async (
   return { door: { host, port: mqttsPort, material, denied, noteUse }, renewed }
 }
 
+/**
+ * Names in the certificates of the control centre's own connections, one each: a broker that takes the certificate's
+ * name for the client's keeps them apart. No agent has a name that begins so.
+ */
+export const partNames = { control: '_control', ingest: '_ingest' } as const
+
 type ClientSettings = Pick<Settings, 'brokerCa' | 'brokerCert' | 'brokerKey'>
 
 /**
  * What a connection of the control centre shows to the broker at `url`, asked for before each connect: the files that
- * were named, or else a certificate of the site's authority. `part` keeps two connections apart where a broker takes
- * the certificate's name for the client's; no agent has a name that begins so.
+ * were named, or else a certificate of the site's authority.
  */
 export const brokerTlsOf = async (
   settings: ClientSettings,
   pki: string,
   url: string,
-  part: '_control' | '_ingest',
+  part: keyof typeof partNames,
 ): Promise<(() => Promise<Partial<TlsMaterial>>) | undefined> => {
   if (!url.startsWith('mqtts:')) return undefined
   const { brokerCa, brokerCert, brokerKey } = settings
@@ -61,8 +66,8 @@ export const brokerTlsOf = async (
   }
   if (!(await authorityExists(pki))) return undefined
   const { site } = await readCa(pki)
-  const identity = { kind: 'coordinator', site, name: part } as const
-  return () => openTlsMaterial(pki, identity, { file: `coordinator${part}.pem` })
+  const identity = { kind: 'coordinator', site, name: partNames[part] } as const
+  return () => openTlsMaterial(pki, identity, { file: `coordinator-${part}.pem` })
 }
 
 const readFiles = async ({

@@ -92,7 +92,7 @@ const startSubscriber = async ({ settings, layout, log, stops }: Start, brokerUr
   stops.unshift(lockPart(settings.dataDir, 'broker'))
   const store = createReadingsStore(layout.readings)
   stops.unshift(() => store.close())
-  const tls = await brokerTlsOf(settings, pkiOf(layout), brokerUrl, '_ingest')
+  const tls = await brokerTlsOf(settings, pkiOf(layout), brokerUrl, 'ingest')
   const clientId = `coordinator:${settings.site}-ingest`
   const client = createBrokerClient({ url: brokerUrl, clientId, ...(tls && { tls }) })
   stops.unshift(client.close)
@@ -148,7 +148,7 @@ const startControl = async (start: Start, brokerUrl: string, readings: ReadingsR
       host: settings.host,
       port: settings.port,
       brokerUrl,
-      brokerTls: await brokerTlsOf(settings, pkiOf(layout), brokerUrl, '_control'),
+      brokerTls: await brokerTlsOf(settings, pkiOf(layout), brokerUrl, 'control'),
       definitions: settings.models === undefined ? [] : await readDefinitions(settings.models),
       version,
       ...(tls === undefined ? {} : { tls }),

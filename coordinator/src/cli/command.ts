@@ -7,6 +7,7 @@ import type { CommandResult, Command as ProtocolCommand } from '@imlma/protocol/
 import type { ChainView } from '../api/views.ts'
 import type { ApiClient } from './client.http.ts'
 import type { GivenFile } from './files.fs.ts'
+import type { MosquittoExport } from './mosquitto.fs.ts'
 import type { Pki } from './pki.fs.ts'
 import type { BacktestReport } from '../backtest/report.ts'
 import type { Order } from '../trust/command.ts'
@@ -57,6 +58,8 @@ export interface Context {
   readonly verifyLocally: (dataDir: string) => Promise<ChainView>
   readonly technician: Technician
   readonly pki: Pki
+  /** Writes the files of an outside broker. Throws the `Failure`s of `openAuthority`. */
+  readonly exportMosquitto: (given: MosquittoExport) => Promise<{ site: string; files: readonly string[] }>
   readonly roots: Roots
   /** UTC epoch milliseconds. */
   readonly now: () => number

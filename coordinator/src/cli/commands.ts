@@ -5,6 +5,7 @@ import { agentsCommand } from './commands/agents.ts'
 import { auditVerifyCommand } from './commands/audit-verify.ts'
 import { approveCommand } from './commands/approve.ts'
 import { backtestCommand } from './commands/backtest.ts'
+import { brokerAclCommand } from './commands/broker-acl.ts'
 import { compareCommand } from './commands/compare.ts'
 import { keysNewCommand, keysShowCommand } from './commands/keys.ts'
 import { lineageCommand } from './commands/lineage.ts'
@@ -70,4 +71,5 @@ export const commands: readonly Command[] = [
   tokensRevokeCommand,
   auditVerifyCommand,
   backtestCommand,
+  brokerAclCommand,
 ]

@@ -19,6 +19,8 @@ export const openContext = async (sources: Sources, say: (line: string) => void)
       (await import('./files.fs.ts')).readGivenFile(resolve(sources.folder, path), bytesMax),
     pause: (ms) => pause(ms),
     sendCommand: async (sending) => (await import('./sender.mqtt.ts')).sendCommand(settings.broker, sending),
+    exportMosquitto: async (given) =>
+      (await import('./mosquitto.fs.ts')).exportMosquitto(settings.dataDir, given),
     verifyLocally: async (dataDir) => (await import('./audit.fs.ts')).verifyLocally(dataDir),
     backtest: async (taskPath, plotPath) => {
       const { IMLMA_DATA: dataFolder } = sources.environment

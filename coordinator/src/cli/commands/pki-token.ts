@@ -17,7 +17,13 @@ export const pkiTokenCommand: Command = {
   example: 'imlma pki token --agent gateway-7 --valid 2d',
   run: async ({ pki, say }, { options }) => {
     const agent = String(options.agent)
-    if (!isName(agent)) return refuse('USAGE', `${agent} is no name`, 'letters, digits, _ and -; at most 64')
+    if (!isName(agent) || agent.startsWith('_')) {
+      return refuse(
+        'USAGE',
+        `${agent} is no name of an agent`,
+        'letters, digits, _ and -; at most 64, and no _ at the beginning',
+      )
+    }
     const validityMs = parseSpan(options.valid)
     if (!validityMs.ok) return validityMs
     const { gateway } = options

@@ -17,9 +17,10 @@ import { sha256 } from '@imlma/protocol/node'
 import { accept, Failure, invariant, type Result } from '@imlma/protocol/result'
 import { writeOnce } from '../write-once.fs.ts'
 import { buildAuthority, buildLeaf, newSerial } from './certificate.forge.ts'
-import { gatherDenials, openDeniedList, writeDenial } from './denied.fs.ts'
+import { gatherDenials, openDeniedList, readDenials, writeDenial } from './denied.fs.ts'
 import { orMissing, pkiBroken, readSecret } from './files.fs.ts'
 import type { Identity } from './identity.ts'
+import { buildRevocationList } from './revocation-list.forge.ts'
 import { parseSigningRequest } from './signing-request.crypto.ts'
 
 const dayMs = 86_400_000
@@ -49,6 +50,8 @@ export interface Authority {
   readonly certify: (publicKey: KeyObject, identity: Identity, validityMs: number) => Issued
   /** Durable on return. */
   readonly deny: (serial: string, reason: string, agent?: string) => Promise<void>
+  /** The denials for programs that are not ours, PEM. */
+  readonly revocationList: () => Promise<string>
   /** As of this moment, whoever denied. */
   readonly denied: () => ReadonlySet<string>
 }
@@ -92,6 +95,8 @@ export const openAuthority = async (folder: string, { now = Date.now }: Options 
 
   const certify: Authority['certify'] = (publicKey, identity, validityMs) => {
     invariant(identity.site === site, `the authority of ${site} issues for its own site alone`)
+    const isReserved = identity.kind === 'agent' && identity.name.startsWith('_')
+    invariant(!isReserved, 'names of agents do not begin with _: those are the control centre’s own')
     const serial = newSerial()
     // Whole seconds, as they are written; a leaf does not outlive its authority.
     const wanted = Math.min(now() + validityMs, certificate.validToDate.getTime())
@@ -109,6 +114,10 @@ export const openAuthority = async (folder: string, { now = Date.now }: Options 
       return publicKey.ok ? accept(certify(publicKey.value, identity, validityMs)) : publicKey
     },
     deny: (serial, reason, agent) => writeDenial(folder, { serial, reason, agent: agent ?? null, at: now() }),
+    revocationList: async () => {
+      const denials = await readDenials(folder)
+      return buildRevocationList({ pem: caPem, key }, denials, now(), certificate.validToDate.getTime())
+    },
     denied: openDeniedList(folder),
   }
 }
