@@ -10,9 +10,11 @@ import { verifySignature, writeDurably } from '@imlma/protocol/node'
 import { accept, Failure, refuse, type Result } from '@imlma/protocol/result'
 import {
   cosignEnvelope,
+  openEnvelope,
   openFirstRoot,
   parseEnvelope,
   rootPayloadType,
+  rootSchema,
   sealEnvelope,
   type Envelope,
   type Signer,
@@ -102,6 +104,15 @@ const settle = async (chain: RootChain, envelope: Envelope, path: string): Promi
   const sides = rootSignatures(chain.current(), envelope, verifySignature)
   if (!sides.ok) return sides
   const version = chain.current().version + 1
+  const proposed = openEnvelope(envelope, { payloadType: rootPayloadType, schema: rootSchema })
+  if (!proposed.ok) return proposed
+  if (proposed.value.version !== version) {
+    return refuse(
+      'REPLAYED',
+      `it proposes version ${proposed.value.version}, and the next one is ${version}`,
+      'another root was signed meanwhile: propose the change anew',
+    )
+  }
   const proposal = { version, envelope, signatures: sides.value }
   if (!isComplete(sides.value)) return leave(proposal, path)
   const taken = await chain.accept(envelope)
