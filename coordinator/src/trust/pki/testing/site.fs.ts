@@ -1,7 +1,6 @@
 /** A site with an authority, tokens and a gateway listener on a free port of loopback, and a client for it. For tests. */
 
-import { rmSync } from 'node:fs'
-import { cp, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -44,13 +43,17 @@ export const artifact = new TextEncoder().encode('a model of some bytes')
 
 const listener = { kind: 'gateway', site: 'north', name: 'gateway', hosts: ['127.0.0.1'] } as const
 
-/** Keys take long to make: an authority and a listener's certificate that every site of a test file begins with. */
+/** Keys take long to make: the files of an authority with a listener's certificate, with which every site of a test file begins. */
 const template = (async () => {
   const folder = await mkdtemp(join(tmpdir(), 'imlma-gateway-template-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   await createAuthority(folder, 'north')
   await openTlsMaterial(folder, listener)
-  return folder
+  const names = ['ca.key', 'ca.pem', 'gateway.pem', 'denied.json']
+  const files = await Promise.all(
+    names.map(async (name) => [name, await readFile(join(folder, name))] as const),
+  )
+  await rm(folder, { recursive: true })
+  return files
 })()
 
 export const startTestSite = async (
@@ -60,7 +63,8 @@ export const startTestSite = async (
   const pki = join(folder, 'pki')
   let ahead = 0
   const now = () => Date.now() + ahead
-  await cp(await template, pki, { recursive: true })
+  await mkdir(pki)
+  for (const [name, content] of await template) await writeFile(join(pki, name), content, { mode: 0o600 })
   const authority = await openAuthority(pki, { now })
   const tokens = createTokens(pki, now)
   const events: IssuedEvent[] = []
