@@ -172,6 +172,8 @@ export const settle = (state: CrossCheck, now: number, graceMs: number): Checked
     mismatches: state.expected
       .filter(isOver)
       .map(({ key }) => ({ detail: `seen here, and not in the log of the agent: ${key}`, seq: null })),
-    learned: state.unseen.filter(isOver).map(({ since: _, ...end }) => end),
+    learned: state.unseen
+      .filter(isOver)
+      .map(({ commandId, state: ended, code, detail }) => ({ commandId, state: ended, code, detail })),
   }
 }

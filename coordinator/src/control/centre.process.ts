@@ -37,20 +37,21 @@ import { createStateStore } from '../storage/states.kysely.ts'
 import { createExaminer, createTrainer } from '../training/trainer.fork.ts'
 import { createTriggerBook } from '../triggers/trigger-book.ts'
 import { establishTrust } from '../trust/establish.fs.ts'
-import { sealDesired } from '../trust/signer.ts'
 import { createControlView } from './control-view.ts'
+import { openRecords } from './records.process.ts'
 import { createRegister } from './register.ts'
 import { createReleaseSeal } from './release.timer.ts'
 import { createUploads } from './uploads.fs.ts'
 import { createFreeze } from './freeze.fs.ts'
 import { openFrontDoor } from './front-door.process.ts'
 import { createPassOn } from './pass-on.ts'
+import { rootsInForce } from './roots-in-force.ts'
 import { createSignedVersions } from './signed-versions.ts'
 import { listenToAgents } from './agent-facts.ts'
 import { listenToBroker } from './broker-facts.ts'
 import { openEnrolment, type EnrolmentOptions } from './enrolment.process.ts'
 import { every } from './every.timer.ts'
-import { latestOf } from './latest-reading.ts'
+import { createReadingsOf } from './latest-reading.ts'
 import { openArtifact, readTrials } from './stored.fs.ts'
 import { followShadows } from './shadows.ts'
 import { keepSwept } from './sweeping.timer.ts'
@@ -129,18 +130,17 @@ export const startCentre = async (
     referenceOf: signed.referenceOf,
     onListenerError: onFailure,
   })
+  const recordsParts = { client, registry, states, readings, trust, now, onFailure }
+  const records = await openRecords(recordsParts, options)
   const rollout = await createRollout(
     {
       client,
       fleet,
       registry,
       store: createRolloutStore(states, now),
-      seal: (_type, document) => sealDesired(document, trust.director),
+      seal: (_type, document) => records.sealDesired(document),
       envelope: signed.envelope,
-      roots: () => ({
-        version: trust.chain.current().version,
-        chain: trust.chain.envelopes().slice(1),
-      }),
+      roots: rootsInForce(trust.chain),
       waits: createFleetWait(),
       now,
       onFailure,
@@ -248,10 +248,7 @@ export const startCentre = async (
         registry,
         lifecycle,
         definitions,
-        readingsOf: ({ register, intervalMs }) => ({
-          filled: readings.filled(site, register, intervalMs),
-          lastAt: latestOf(readings.series({ site, register, intervalMs })),
-        }),
+        readingsOf: createReadingsOf(readings, site),
         newRunId,
         now,
       }),
@@ -268,6 +265,7 @@ export const startCentre = async (
   const endFleet = await feedFleet({ client, fleet, now, onFailure })
   await listenToAgents({ client, fleet, registry, now, onFailure })
   await listenToBroker({ client, registry, now, onFailure })
+  await records.start()
   await client.subscribe('fetch', transfer.accept)
   const enrolment = await openEnrolment(
     { trust, registry, states, artifacts, isServable: signed.isServable, now, onFailure },
@@ -292,6 +290,7 @@ export const startCentre = async (
       await rollout.stop()
       await endFleet()
       await shadows.stop()
+      await records.stop()
       signed.close()
       await client.close()
       await registry.close()

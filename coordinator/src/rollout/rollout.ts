@@ -22,7 +22,7 @@ export interface RolloutParts {
   readonly registry: Pick<Registry, 'append'>
   readonly store: RolloutStore
   /** Seals a document with the director's key. */
-  readonly seal: (payloadType: string, document: Desired) => Envelope
+  readonly seal: (payloadType: string, document: Desired) => Envelope | Promise<Envelope>
   /** A version's manifest envelope, verified against its digest. */
   readonly envelope: (sha256: string) => Promise<Envelope>
   /** The trust root in force and the chain from version 2 on, oldest first. */
@@ -89,7 +89,7 @@ export const createRollout = async (
     await parts.client.publish(
       'desired',
       { site, agent },
-      encodeJson(parts.seal(desiredPayloadType, desired)),
+      encodeJson(await parts.seal(desiredPayloadType, desired)),
     )
   }
 
