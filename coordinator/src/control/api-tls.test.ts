@@ -52,7 +52,7 @@ test('what is older than TLS 1.3, or no TLS at all, is refused', async () => {
     socket.on('error', reject)
   })
   await expect(older).rejects.toThrow(/alert protocol version/)
-  await expect(fetch(`http://127.0.0.1:${server.port}/api/v1/health`)).rejects.toThrow()
+  await expect(fetch(`http://127.0.0.1:${server.port}/api/v1/health`)).rejects.toThrow('fetch failed')
 })
 
 test('on loopback nothing is needed, and elsewhere a missing authority is told by the server', async () => {

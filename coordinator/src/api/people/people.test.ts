@@ -138,6 +138,16 @@ describe('a login', () => {
     expect(code(await people.login('nguyen', testPassword, here))).toBe('ok')
   })
 
+  test('that is under way while the user is locked out, or chooses another password, leads nowhere', async () => {
+    // As slow as in the field, so that the change comes first.
+    const { people } = await openTestPeople({ passwords: {} })
+    await letIn(people, 'nguyen', 'operator')
+    const underWay = people.login('nguyen', testPassword, here)
+    await people.setDisabled('nguyen', true, 'admin')
+    await people.setDisabled('nguyen', false, 'admin')
+    expect(code(await underWay)).toBe('WRONG_LOGIN')
+  })
+
   test('makes room by ending the oldest session when one user has twenty', async () => {
     const { people, pass } = await openTestPeople()
     await letIn(people, 'nguyen', 'viewer')
