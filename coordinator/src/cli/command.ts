@@ -6,6 +6,7 @@ import type { Envelope, KeyScheme, Role, TrustRoot } from '@imlma/protocol/trust
 import type { CommandResult, Command as ProtocolCommand } from '@imlma/protocol/wire'
 import type { ChainView } from '../api/views.ts'
 import type { ApiClient } from './client.http.ts'
+import type { VerifiedExport } from '../audit/export-file.ts'
 import type { GivenFile } from './files.fs.ts'
 import type { MosquittoExport } from './mosquitto.fs.ts'
 import type { Pki } from './pki.fs.ts'
@@ -54,8 +55,7 @@ export interface Context {
   readonly pause: (ms: number) => Promise<void>
   /** Throws `Failure` BROKER_UNREACHABLE. */
   readonly sendCommand: (sending: Sending) => Promise<Answers>
-  /** Recomputes the chain in the data directory itself. Throws `Failure` NO_REGISTRY. */
-  readonly verifyLocally: (dataDir: string) => Promise<ChainView>
+  readonly audit: AuditRecords
   readonly technician: Technician
   readonly pki: Pki
   /** Writes the files of an outside broker. Throws the `Failure`s of `openAuthority`. */
@@ -65,6 +65,17 @@ export interface Context {
   readonly now: () => number
   /** Throws the `Failure`s of a backtest. */
   readonly backtest: (taskPath: string, plotPath?: string) => Promise<Result<BacktestReport>>
+}
+
+/** The records in a data directory itself; each throws `Failure` NO_REGISTRY and those of the files. */
+export interface AuditRecords {
+  readonly verifyLocally: (dataDir: string) => Promise<ChainView>
+  /** Events from `from` to `to`, UTC epoch milliseconds, into a new file. */
+  readonly exportLocally: (
+    target: { dataDir: string; site: string; path: string; now: number },
+    range: { readonly from: number; readonly to: number },
+  ) => Promise<{ readonly path: string; readonly events: number; readonly sha256: string }>
+  readonly verifyExported: (bytes: Uint8Array) => Promise<Result<VerifiedExport>>
 }
 
 /** What is done with a technician's key; each throws the `Failure`s of key files. */

@@ -2,6 +2,7 @@
 
 import type { Command } from './command.ts'
 import { agentsCommand } from './commands/agents.ts'
+import { auditExportCommand } from './commands/audit-export.ts'
 import { auditVerifyCommand } from './commands/audit-verify.ts'
 import { approveCommand } from './commands/approve.ts'
 import { backtestCommand } from './commands/backtest.ts'
@@ -70,6 +71,7 @@ export const commands: readonly Command[] = [
   tokensNewCommand,
   tokensRevokeCommand,
   auditVerifyCommand,
+  auditExportCommand,
   backtestCommand,
   brokerAclCommand,
 ]

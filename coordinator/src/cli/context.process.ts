@@ -21,7 +21,14 @@ export const openContext = async (sources: Sources, say: (line: string) => void)
     sendCommand: async (sending) => (await import('./sender.mqtt.ts')).sendCommand(settings.broker, sending),
     exportMosquitto: async (given) =>
       (await import('./mosquitto.fs.ts')).exportMosquitto(settings.dataDir, given),
-    verifyLocally: async (dataDir) => (await import('./audit.fs.ts')).verifyLocally(dataDir),
+    audit: {
+      verifyLocally: async (dataDir) => (await import('./audit.fs.ts')).verifyLocally(dataDir),
+      exportLocally: async (target, range) => {
+        const path = resolve(sources.folder, target.path)
+        return (await import('./audit-export.fs.ts')).exportLocally({ ...target, path }, range)
+      },
+      verifyExported: async (bytes) => (await import('./audit-export.fs.ts')).verifyExported(bytes),
+    },
     backtest: async (taskPath, plotPath) => {
       const { IMLMA_DATA: dataFolder } = sources.environment
       return (await import('../backtest/backtest.fs.ts')).backtest({

@@ -1,16 +1,25 @@
-/** `imlma audit verify`: does the chain of events hold? Reads the data directory itself, or asks a control centre. */
+/**
+ * `imlma audit verify`: do the records hold? Reads the data directory itself, asks a control centre, or verifies a file
+ * that was exported, with nothing but that file.
+ */
 
-import { accept, refuse } from '@imlma/protocol/result'
+import { accept, refuse, type Result } from '@imlma/protocol/result'
 import { grouped } from '../../api/sentences.ts'
-import type { Command } from '../command.ts'
+import type { Command, Context, Outcome } from '../command.ts'
+
+/** Bytes of an exported file: some million events. */
+const fileBytesMax = 1_073_741_824
 
 export const auditVerifyCommand: Command = {
   name: 'audit verify',
   summary: 'recompute the chain of events: a changed, removed or re-ordered one is found',
+  options: [{ flags: '--file <file>', about: 'verify an exported file instead, without any database' }],
   example: 'imlma audit verify --data-dir .imlma',
-  run: async ({ client, settings, verifyLocally }) => {
+  run: async (context, { options }) => {
+    if (typeof options.file === 'string') return verifyFile(context, options.file)
+    const { client, settings, audit } = context
     const { dataDir, url, urlGiven } = settings
-    const chain = urlGiven ? await client.verify() : await verifyLocally(dataDir)
+    const chain = urlGiven ? await client.verify() : await audit.verifyLocally(dataDir)
     if (!chain.intact) {
       const { code, message } = chain.fault ?? { code: 'CHAIN_BROKEN', message: 'the chain does not hold' }
       return refuse(code, message, 'keep the files as they are, and restore the registry from a backup')
@@ -20,4 +29,27 @@ export const auditVerifyCommand: Command = {
       json: chain,
     })
   },
+}
+
+const verifyFile = async ({ readFile, audit }: Context, path: string): Promise<Result<Outcome>> => {
+  const { bytes } = await readFile(path, fileBytesMax)
+  const verified = await audit.verifyExported(bytes)
+  if (!verified.ok) {
+    return refuse(
+      verified.refusal.code,
+      verified.refusal.message,
+      'compare it with another copy, or export it again',
+    )
+  }
+  const { site, firstSeq, lastSeq, signedUpTo, rootDigest, headHash } = verified.value
+  return accept({
+    text: [
+      `the file holds: events ${grouped(firstSeq)} to ${grouped(lastSeq)} of ${site}, head ${headHash}`,
+      signedUpTo === null
+        ? 'no checkpoint covers them: they are chained, and signed by nobody'
+        : `signed up to event ${grouped(signedUpTo)}`,
+      `first trust root ${rootDigest}: compare it with the one that you know`,
+    ].join('\n'),
+    json: verified.value,
+  })
 }
