@@ -45,7 +45,7 @@ export const exportLocally = async (
       .where('at', '>=', from)
       .where('at', '<=', to)
       .executeTakeFirst()
-    const [first, last] = [Number(bounds?.first ?? 0), Number(bounds?.last ?? 0)]
+    const [first, last] = [bounds?.first ?? 0, bounds?.last ?? 0]
     if (first === 0) {
       throw new Failure('NOTHING_FOUND', 'no event lies in that time', { hint: 'check --from and --to' })
     }

@@ -17,6 +17,7 @@ import type { StateStore } from '../storage/states.ts'
 import type { Trust } from '../trust/establish.fs.ts'
 import { sealDesired } from '../trust/signer.ts'
 import { every } from './every.timer.ts'
+import { keepScrubbed } from './scrubbing.timer.ts'
 
 interface RecordsParts {
   readonly client: BrokerClient
@@ -80,6 +81,7 @@ export const openRecords = async (parts: RecordsParts, options: RecordsOptions):
     now,
   })
   let endLooks: (() => Promise<void>) | undefined
+  const endScrub = keepScrubbed({ registry, now, onFailure }, { folder: layout.artifacts })
 
   return {
     sealDesired: async (document) => {
@@ -99,6 +101,7 @@ export const openRecords = async (parts: RecordsParts, options: RecordsOptions):
     },
     stop: async () => {
       await endLooks?.()
+      await endScrub()
       await collector.stop()
       await checkpointer.stop().catch(onFailure)
     },
