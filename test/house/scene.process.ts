@@ -33,15 +33,29 @@ export interface Scene {
   readonly stop: () => Promise<void>
 }
 
-export const createScene = async (folder: Folder): Promise<Scene> => {
+/** Addresses of a broker: of its door for people's tools, and of the one for those with a certificate. */
+export interface Doors {
+  readonly broker: string
+  readonly mqtts: string
+}
+
+/** `outside` starts a broker that is not ours for the site in the data directory; the control centre then does all the rest. */
+export const createScene = async (
+  folder: Folder,
+  outside?: (dataDir: string) => Promise<Doors>,
+): Promise<Scene> => {
   const dataDir = `${folder.path}/house`
   await mkdir(`${dataDir}/agents`, { recursive: true })
   await mkdir(`${folder.path}/.imlma`)
   const house = createHouse(folder.path)
   const common = ['--data-dir', dataDir, '--site', site, '--clock', 'simulated', '--tls']
-  const anyPort = ['--mqtt-port', '0', '--mqtts-port', '0']
-  const up = await house.start('broker', scripts.coordinator, ['broker', ...common, ...anyPort])
-  const [broker, mqtts] = [String(up['broker']), String(up['mqtts'])]
+  const ours = async (): Promise<Doors> => {
+    const anyPort = ['--mqtt-port', '0', '--mqtts-port', '0']
+    const up = await house.start('broker', scripts.coordinator, ['broker', ...common, ...anyPort])
+    return { broker: String(up['broker']), mqtts: String(up['mqtts']) }
+  }
+  const { broker, mqtts } = await (outside?.(dataDir) ?? ours())
+  const part = outside === undefined ? ['control'] : []
   const listener = { kind: 'coordinator', site, name: 'listener' } as const
   return {
     dataDir,
@@ -51,7 +65,7 @@ export const createScene = async (folder: Folder): Promise<Scene> => {
       const models = `${dataDir}/models.json`
       await writeFile(models, JSON.stringify([definition]))
       const where = ['--port', '0', '--gateway-port', '0', '--broker', mqtts, '--models', models]
-      const control = await house.start('control', scripts.coordinator, ['control', ...common, ...where])
+      const control = await house.start('control', scripts.coordinator, [...part, ...common, ...where])
       const url = String(control['api'])
       await writeFile(`${folder.path}/.imlma/current.json`, JSON.stringify({ dataDir, url, broker, site }))
       return createApi(url, dataDir)
