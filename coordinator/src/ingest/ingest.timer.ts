@@ -33,6 +33,9 @@ const foldBatchesMax = 256
 /** Batches that may wait to be folded: beyond, storing more waits for the fold, and agents for their PUBACK. */
 const foldLagMax = 512
 
+/** While signatures are being verified, what is verified waits so long for the others, to be stored in one transaction. */
+const gatherMsMax = 20
+
 /** An agent that is refused is told of once in so long; it tries again every minute. */
 const refusalPauseMs = 600_000
 
@@ -65,6 +68,9 @@ export const createIngest = (
   const quarantined: Record<string, number> = {}
   const tellRefused = onRefused && bounded(onRefused, refusalPauseMs)
   let isStopped = false
+  let verifying = 0
+  /** When the group that gathers now began (monotonic). */
+  let gatheringSince = 0
 
   const count = (code: string): void => {
     quarantined[code] = (quarantined[code] ?? 0) + 1
@@ -198,15 +204,21 @@ export const createIngest = (
       bad.push({ batch: { ...common, seq, code, reason }, resolve, reject })
       if (verifySignature !== undefined) tellRefused?.(agent, { code, message: reason }, receivedAt)
     }
-    if (good.length + bad.length >= groupBatchesMax) commit()
-    else commitTimer ??= setImmediate(commitSoon)
+    const waiting = good.length + bad.length
+    if (waiting === 1) gatheringSince = performance.now()
+    if (waiting >= groupBatchesMax) commit()
+    // Whoever is verified last comes by here too.
+    else if (verifying === 0 || performance.now() - gatheringSince > gatherMsMax)
+      commitTimer ??= setImmediate(commitSoon)
     return promise
   }
 
   /** Without a verified signature nothing in the batch is looked at: not its sequence either. */
   const enqueueVerified = async (arrived: Arrived, verify: VerifyBatchSignature): Promise<void> => {
     const { agent, payload, receivedAt } = arrived
+    verifying += 1
     const verified = await verify(agent, payload, receivedAt)
+    verifying -= 1
     // Stopped meanwhile: the agent still has it.
     if (isStopped) throw new Failure('STOPPED', 'ingest has stopped', { retryable: true })
     if (verified.ok) {
