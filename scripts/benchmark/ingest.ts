@@ -17,7 +17,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { startEmbeddedIngest } from '@imlma/coordinator/ingest'
 import { createReadingsStore } from '@imlma/coordinator/storage/readings'
+import { createBatchSignatures } from '@imlma/coordinator/trust/signatures'
 import { compareAll } from './ingest/check.ts'
+import { keyBook } from './ingest/keys.crypto.ts'
 import { shapes } from './ingest/load.ts'
 
 const bar = 100_000
@@ -31,6 +33,8 @@ const { values: options } = parseArgs({
     shape: { type: 'string', default: 'backlog' },
     publishers: { type: 'string', default: '20' },
     window: { type: 'string', default: '8' },
+    /** Signed by their publisher and verified before they are stored, as in a certified site. */
+    signed: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 })
@@ -57,18 +61,33 @@ const counted = {
     return batches
   },
 }
-const { broker, ingest, close } = await startEmbeddedIngest({ store: counted, now: Date.now }, { port: 0 })
+const { broker, ingest, close } = await startEmbeddedIngest(
+  {
+    store: counted,
+    now: Date.now,
+    ...(options.signed && {
+      verifySignature: createBatchSignatures({
+        keys: keyBook,
+        denied: () => new Set(),
+        onTrouble: console.error,
+      }),
+    }),
+  },
+  { port: 0 },
+)
 const load = fork(new URL(import.meta.resolve('./ingest/publishers.ts')), [
   broker.url,
   options.shape,
   options.publishers,
   options.window,
+  String(options.signed),
 ])
 
 const loopDelay = monitorEventLoopDelay({ resolution: 5 })
 loopDelay.enable()
 const windows: Second[] = []
 const startedAt = performance.now()
+const cpuAtStart = process.cpuUsage()
 let before = 0
 for (let second = 0; second < seconds; second++) {
   await sleep(Math.max(1, startedAt + (second + 1) * 1_000 - performance.now()))
@@ -86,6 +105,7 @@ for (let second = 0; second < seconds; second++) {
     )
 }
 loopDelay.disable()
+const cpu = process.cpuUsage(cpuAtStart)
 const overall = Math.round((before / (performance.now() - startedAt)) * 1_000)
 
 load.send('stop')
@@ -102,11 +122,14 @@ const resident = windows.map(({ residentMb }) => residentMb)
 const growth = median(resident.slice(-third)) / median(resident.slice(third, 2 * third))
 const result = {
   shape: options.shape,
+  signed: options.signed,
   seconds,
   // The first seconds start processes and compile.
   readingsPerSecondMedian: median(windows.slice(2).map(({ readings }) => readings)),
   readingsPerSecondOverall: overall,
   bar,
+  /** Of this process, all threads: comparable also where other programs take turns. */
+  cpuSecondsPerMillion: (cpu.user + cpu.system) / Math.max(1, before),
   residentMb: { start: resident[0], median: median(resident), max: Math.max(...resident), growth },
   batchesToFoldMax: Math.max(...windows.map(({ batchesToFold }) => batchesToFold)),
   loopDelayMs: {

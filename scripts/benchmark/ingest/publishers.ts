@@ -4,7 +4,8 @@
  */
 
 import { createRequire } from 'node:module'
-import { encodeCbor } from '@imlma/protocol/wire'
+import { encodeCbor, type ReadingBatch } from '@imlma/protocol/wire'
+import { signedBy } from './keys.crypto.ts'
 import { agentOf, batchOf, shapes, site, type ShapeName } from './load.ts'
 
 /** As much of mqtt.js as is used; it is the coordinator's dependency and not the root's. */
@@ -19,9 +20,13 @@ const { connectAsync } = requireCoordinators('mqtt') as {
   readonly connectAsync: (url: string, options: object) => Promise<Client>
 }
 
-const [url = '', shapeName = 'backlog', publishers = '20', window = '8'] = process.argv.slice(2)
+const [url = '', shapeName = 'backlog', publishers = '20', window = '8', signed = 'false'] =
+  process.argv.slice(2)
 const shape = shapes[shapeName as ShapeName]
 const run = { isStopping: false }
+
+const encode = (publisher: number, batch: ReadingBatch): Uint8Array =>
+  signed === 'true' ? signedBy(publisher, batch) : encodeCbor(batch)
 
 const runPublisher = async (publisher: number): Promise<number> => {
   const topic = `imlma/v1/${site}/${agentOf(publisher)}`
@@ -40,7 +45,7 @@ const runPublisher = async (publisher: number): Promise<number> => {
       underway += 1
       client.publish(
         `${topic}/readings`,
-        Buffer.from(encodeCbor(batchOf(shape, publisher, sent))),
+        Buffer.from(encode(publisher, batchOf(shape, publisher, sent))),
         { qos: 1 },
         () => {
           underway -= 1
