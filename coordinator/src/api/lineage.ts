@@ -30,6 +30,26 @@ export const toLineage = (versions: readonly VersionView[], version: number): Li
   }
 }
 
+/** Chains of so many agents are told in full; the record has all. */
+const chainsToldMax = 3
+
+/** That the readings came in signed batches, and the heads that prove which; nothing in an open site. */
+const tellSigned = (provenance: VersionView['dataset']['provenance']): readonly string[] => {
+  const chains = provenance.flatMap(({ agent, signed }) =>
+    signed === undefined ? [] : [{ agent, ...signed }],
+  )
+  if (chains.length === 0) return []
+  const batches = chains.reduce((sum, chain) => sum + chain.batches, 0)
+  const told = chains
+    .slice(0, chainsToldMax)
+    .map(
+      ({ agent, firstSeq, lastSeq, keyids, head }) =>
+        `${agent} ${firstSeq}–${lastSeq} by ${keyids.map((keyid) => keyid.slice(0, 12)).join(', ')}, head ${head.slice(0, 12)}`,
+    )
+  const more = chains.length > chainsToldMax ? [`${grouped(chains.length - chainsToldMax)} more agents`] : []
+  return [`among ${grouped(batches)} signed batches (${[...told, ...more].join('; ')})`]
+}
+
 const ancestorsOf = (
   subject: VersionView,
   byNumber: ReadonlyMap<number, VersionView>,
@@ -61,6 +81,7 @@ const stepsOf = (version: VersionView): Step[] => {
       title: 'dataset frozen',
       detail: [
         `${grouped(dataset.readings)} readings of ${grouped(dataset.series)} series, from ${dataset.provenance.map(({ agent }) => agent).join(', ') || 'no agent'}`,
+        ...tellSigned(dataset.provenance),
         ...tellQuality(dataset.quality),
       ].join('; '),
       sha256: dataset.sha256,

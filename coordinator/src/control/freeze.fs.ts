@@ -50,10 +50,19 @@ export const createFreeze =
       window: { ...content.window },
       trainEnd: content.trainEnd,
       evaluation: { ...content.evaluation },
-      provenance: content.provenance.map((one) => ({ ...one })),
+      provenance: content.provenance.map((one) => ({ ...one, ...signedBy(readings, site, one.agent) })),
       quality: toDatasetQuality(frozen.value.quality),
     })
   }
+
+/** Looked up after the readings were: the chain may reach beyond them, never fall short. */
+const signedBy = (readings: ReadingsReader, site: string, agent: string) => {
+  const signed = readings.signedHistory(site, agent)
+  // Of the keys of a long life the latest are named; all are in the store.
+  return signed && { signed: { ...signed, keyids: signed.keyids.slice(-keyidsMax) } }
+}
+
+const keyidsMax = 256
 
 const toDatasetQuality = (series: Parameters<typeof toQualityRecord>[0]): DatasetQuality => {
   const record = toQualityRecord(series)

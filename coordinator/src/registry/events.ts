@@ -73,6 +73,26 @@ export const datasetQualitySchema = qualityCountsSchema.extend({
 })
 export type DatasetQuality = z.infer<typeof datasetQualitySchema>
 
+/**
+ * The signed batches among which a dataset's readings came: the first `batches` that were stored of the agent, and the head of
+ * the chain over them. `verifyProvenance` recomputes it from the store of readings.
+ */
+export const signedBatchesSchema = z.object({
+  batches: z.number().int().min(1),
+  firstSeq: z.number().int(),
+  lastSeq: z.number().int(),
+  keyids: z.array(sha256Schema).max(256),
+  head: sha256Schema,
+})
+
+const provenanceSchema = z.object({
+  agent: z.string(),
+  firstSeq: z.number().int(),
+  lastSeq: z.number().int(),
+  /** Not there for an agent of an open site. */
+  signed: signedBatchesSchema.optional(),
+})
+
 const datasetSchema = z.object({
   sha256: sha256Schema,
   bytes: z.number().int().min(0),
@@ -81,7 +101,7 @@ const datasetSchema = z.object({
   window,
   trainEnd: epochMsSchema,
   evaluation: window,
-  provenance: z.array(z.object({ agent: z.string(), firstSeq: z.number().int(), lastSeq: z.number().int() })),
+  provenance: z.array(provenanceSchema),
   /** Targets and covariates; datasets that were frozen before there were checks have none. */
   quality: datasetQualitySchema.optional(),
 })

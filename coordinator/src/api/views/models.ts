@@ -1,7 +1,7 @@
 /** What people see of a model: its definition, its trigger, its versions and datasets. */
 
 import { z } from 'zod'
-import { datasetQualitySchema, decisionSchema } from '../../registry/events.ts'
+import { datasetQualitySchema, decisionSchema, signedBatchesSchema } from '../../registry/events.ts'
 import {
   count,
   delaySchema,
@@ -90,7 +90,13 @@ export const datasetViewSchema = z
     trainEnd: epochMsSchema,
     evaluation: windowSchema,
     provenance: z.array(
-      z.object({ agent: z.string(), firstSeq: z.number().int(), lastSeq: z.number().int() }),
+      z.object({
+        agent: z.string(),
+        firstSeq: z.number().int(),
+        lastSeq: z.number().int(),
+        /** The signed batches behind it, and the head of the chain over them; not there in an open site. */
+        signed: signedBatchesSchema.optional(),
+      }),
     ),
     /** What the quality checks kept out; not there for datasets older than the checks. */
     quality: datasetQualitySchema.optional(),
