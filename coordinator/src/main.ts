@@ -7,10 +7,11 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { Failure } from '@imlma/protocol/result'
+import { Failure, type Refusal } from '@imlma/protocol/result'
+import type { Address } from '@imlma/protocol/wire'
 import { createBrokerClient } from './broker/client.mqtt.ts'
-import { brokerTlsOf, openCertifiedBroker } from './certified.fs.ts'
 import { openApiTls } from './control/api-tls.fs.ts'
+import { brokerTlsOf, openCertifiedBroker } from './certified.fs.ts'
 import { startCentre } from './control/centre.process.ts'
 import { createIngest, startEmbeddedIngest, subscribeIngest } from './ingest/index.ts'
 import { isLoopback, toHostname } from './broker/listener.net.ts'
@@ -23,7 +24,9 @@ import { publicHosts, toUrlHost } from './public-hosts.os.ts'
 import { parseSettings, type Settings } from './settings.commander.ts'
 import { createReadingsStore, openReadingsReader } from './storage/readings.sqlite.ts'
 import type { ReadingsReader } from './storage/readings.ts'
-import { authorityExists, createAuthority } from './trust/pki/index.ts'
+import { openAgentKeys } from './trust/agent-keys.fs.ts'
+import { createBatchSignatures } from './trust/batch-signatures.crypto.ts'
+import { authorityExists, createAuthority, openDeniedList } from './trust/pki/index.ts'
 
 type Stop = () => Promise<void> | void
 
@@ -55,7 +58,20 @@ interface Start {
 /** Certificates of parts are looked at so often whether a new one is due; each lives a year. */
 const renewalMs = 43_200_000
 
-const startBroker = async ({ settings, layout, log, stops }: Start) => {
+/** In a certified site readings count only where their agent has signed them. */
+const openSignatures = async ({ layout, log }: Start) => {
+  if (!(await authorityExists(pkiOf(layout)))) return {}
+  const onTrouble = (error: unknown): void => log.error({ err: error }, 'signatures cannot be verified')
+  const keys = openAgentKeys(layout.trust, () => performance.now())
+  return {
+    verifySignature: createBatchSignatures({ keys, denied: openDeniedList(pkiOf(layout)), onTrouble }),
+    onRefused: (agent: Address, refusal: Refusal): void =>
+      log.warn({ ...agent, ...refusal }, 'readings are not counted'),
+  }
+}
+
+const startBroker = async (start: Start) => {
+  const { settings, layout, log, stops } = start
   stops.unshift(lockPart(settings.dataDir, 'broker'))
   const store = createReadingsStore(layout.readings)
   stops.unshift(() => store.close())
@@ -71,6 +87,7 @@ const startBroker = async ({ settings, layout, log, stops }: Start) => {
       onFailure: (failure) => log.error({ err: failure }, 'readings cannot be stored'),
       onQuarantine: (client, topic, code) => log.warn({ client, topic, code }, 'a publish was quarantined'),
       onTrouble,
+      ...(await openSignatures(start)),
     },
     {
       host,
@@ -88,7 +105,8 @@ const startBroker = async ({ settings, layout, log, stops }: Start) => {
 }
 
 /** Readings behind an outside broker: ingest is one of its subscribers, in the process that controls. */
-const startSubscriber = async ({ settings, layout, log, stops }: Start, brokerUrl: string) => {
+const startSubscriber = async (start: Start, brokerUrl: string) => {
+  const { settings, layout, log, stops } = start
   stops.unshift(lockPart(settings.dataDir, 'broker'))
   const store = createReadingsStore(layout.readings)
   stops.unshift(() => store.close())
@@ -102,6 +120,7 @@ const startSubscriber = async ({ settings, layout, log, stops }: Start, brokerUr
       now: Date.now,
       publishAck: (agent, payload) => client.publish('ack', agent, payload),
       onFailure: (failure) => log.error({ err: failure }, 'readings cannot be stored'),
+      ...(await openSignatures(start)),
     },
     futureBound(settings),
   )
@@ -151,8 +170,8 @@ const startControl = async (start: Start, brokerUrl: string, readings: ReadingsR
       brokerTls: await brokerTlsOf(settings, pkiOf(layout), brokerUrl, 'control'),
       definitions: settings.models === undefined ? [] : await readDefinitions(settings.models),
       version,
-      ...(tls === undefined ? {} : { tls }),
       ...((await authorityExists(pkiOf(layout))) ? { enrolment: toEnrolment(start, brokerUrl) } : {}),
+      ...(tls === undefined ? {} : { tls }),
     },
   )
   stops.unshift(centre.stop)
