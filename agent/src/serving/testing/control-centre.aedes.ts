@@ -137,7 +137,7 @@ export const startControlCentre = async () => {
         ...(shadow === undefined ? {} : { shadow: shadow.envelope }),
       }
       const models = { [manifest.model]: entry }
-      const desired = sealDesired(keys.director, ++counter, {}, { agent, models })
+      const desired = sealDesired(keys.director, ++counter, {}, { agent, issuedAt: Date.now(), models })
       publish(toTopic({ site, agent }, 'desired'), desired, true)
     },
     command: (agent: string, command: Parameters<typeof sealCommand>[1]): void => {
