@@ -2,7 +2,7 @@
  * How many readings a second come from agents into the durable store? Embedded broker, ingest and store in this
  * process, agents in another, all on loopback; at the end every reading is compared with what was sent.
  *
- *   node scripts/benchmark/ingest.ts [--seconds 60] [--shape backlog|live] [--publishers 20] [--window 8] [--json]
+ *   node scripts/benchmark/ingest.ts [--seconds 60] [--shape backlog|live] [--publishers 20] [--window 8] [--tls] [--json]
  *
  * The bar is 100,000 readings a second on two cores, the load generator included, with memory flat.
  */
@@ -18,6 +18,7 @@ import { parseArgs } from 'node:util'
 import { startEmbeddedIngest } from '@imlma/coordinator/ingest'
 import { createReadingsStore } from '@imlma/coordinator/storage/readings'
 import { createBatchSignatures } from '@imlma/coordinator/trust/signatures'
+import { certify } from './ingest/certificates.fs.ts'
 import { compareAll } from './ingest/check.ts'
 import { keyBook } from './ingest/keys.crypto.ts'
 import { shapes } from './ingest/load.ts'
@@ -35,6 +36,8 @@ const { values: options } = parseArgs({
     window: { type: 'string', default: '8' },
     /** Signed by their publisher and verified before they are stored, as in a certified site. */
     signed: { type: 'boolean', default: false },
+    /** Over mutual TLS instead of plain connections. */
+    tls: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 })
@@ -61,6 +64,7 @@ const counted = {
     return batches
   },
 }
+const certified = options.tls ? await certify(folder, Number(options.publishers)) : undefined
 const { broker, ingest, close } = await startEmbeddedIngest(
   {
     store: counted,
@@ -73,14 +77,15 @@ const { broker, ingest, close } = await startEmbeddedIngest(
       }),
     }),
   },
-  { port: 0 },
+  { port: 0, ...(certified && { certified: certified.door }) },
 )
 const load = fork(new URL(import.meta.resolve('./ingest/publishers.ts')), [
-  broker.url,
+  broker.certifiedUrl ?? broker.url,
   options.shape,
   options.publishers,
   options.window,
   String(options.signed),
+  certified?.file ?? '',
 ])
 
 const loopDelay = monitorEventLoopDelay({ resolution: 5 })
@@ -123,6 +128,7 @@ const growth = median(resident.slice(-third)) / median(resident.slice(third, 2 *
 const result = {
   shape: options.shape,
   signed: options.signed,
+  tls: options.tls,
   seconds,
   // The first seconds start processes and compile.
   readingsPerSecondMedian: median(windows.slice(2).map(({ readings }) => readings)),

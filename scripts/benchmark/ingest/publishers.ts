@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module'
 import { encodeCbor, type ReadingBatch } from '@imlma/protocol/wire'
 import { signedBy } from './keys.crypto.ts'
+import { shownBy } from './certificates.fs.ts'
 import { agentOf, batchOf, shapes, site, type ShapeName } from './load.ts'
 
 /** As much of mqtt.js as is used; it is the coordinator's dependency and not the root's. */
@@ -20,7 +21,7 @@ const { connectAsync } = requireCoordinators('mqtt') as {
   readonly connectAsync: (url: string, options: object) => Promise<Client>
 }
 
-const [url = '', shapeName = 'backlog', publishers = '20', window = '8', signed = 'false'] =
+const [url = '', shapeName = 'backlog', publishers = '20', window = '8', signed = 'false', shown = ''] =
   process.argv.slice(2)
 const shape = shapes[shapeName as ShapeName]
 const run = { isStopping: false }
@@ -34,6 +35,7 @@ const runPublisher = async (publisher: number): Promise<number> => {
     clientId: `agent:${site}:${agentOf(publisher)}`,
     protocolVersion: 4,
     clean: true,
+    ...shownBy(shown, publisher),
   })
   let sent = 0
   let acknowledged = 0
