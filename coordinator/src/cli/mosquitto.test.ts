@@ -192,7 +192,7 @@ describe('the configuration for Mosquitto', () => {
       host: '127.0.0.1',
       ca,
       cert,
-      key: own,
+      key,
       maxVersion: 'TLSv1.2',
     })
     const [error] = (await once(socket, 'error')) as [Error]
