@@ -96,7 +96,7 @@ const stepsOf = (version: VersionView): Step[] => {
           }
         : {
             title: `trained by ${version.learner}`,
-            detail: `${grouped(version.rows)} examples, ${figure(version.trainSeconds)} s, seed ${version.seed}, code ${version.codeVersion}`,
+            detail: `${grouped(version.rows)} examples, ${figure(version.trainSeconds)} s, seed ${version.seed}, code ${version.codeVersion}${version.study === null ? '' : `, best trial of study ${version.study.slice(0, 12)}`}`,
           }),
       sha256: version.artifact.sha256,
     },

@@ -294,7 +294,7 @@ describe('the OpenAPI document', () => {
       .filter(({ method, path }) => path.startsWith('/api/v1') && method !== 'ALL' && !path.includes('*'))
       .map(({ method, path }) => `${method} ${path}`)
     expect(new Set(documented)).toEqual(new Set(served))
-    expect(documented.length).toBe(37)
+    expect(documented.length).toBe(38)
     const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods))
     expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length)
     for (const { description } of operations) expect(description).toBeTruthy()

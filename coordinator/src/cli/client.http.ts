@@ -30,6 +30,7 @@ import {
   type UserView,
   type VersionView,
 } from '../api/views.ts'
+import { bomViewSchema, type BomView } from '../api/bom.ts'
 import type { Scope, UserRole } from '../api/people/roles.ts'
 
 export interface ApiClient {
@@ -39,6 +40,7 @@ export interface ApiClient {
   readonly versions: (model: string) => Promise<readonly VersionView[]>
   readonly compare: (model: string, a: number, b: number) => Promise<ComparisonView>
   readonly lineage: (model: string, version: number) => Promise<LineageView>
+  readonly bom: (model: string, version: number) => Promise<BomView>
   readonly verify: () => Promise<ChainView>
   readonly retrain: (model: string, reason: string) => Promise<{ run: string }>
   /** Latest first. */
@@ -118,6 +120,7 @@ export const createApiClient = (
     versions: (model) => ask(z.array(versionViewSchema), `${of(model)}/versions`),
     compare: (model, a, b) => ask(comparisonViewSchema, `${of(model)}/compare?a=${a}&b=${b}`),
     lineage: (model, version) => ask(lineageViewSchema, `${of(model)}/versions/${version}/lineage`),
+    bom: (model, version) => ask(bomViewSchema, `${of(model)}/versions/${version}/bom`),
     verify: () => ask(chainViewSchema, 'audit/verify'),
     retrain: (model, reason) => ask(z.object({ run: z.string() }), `${of(model)}/retrain`, { reason }),
     rounds: (limit) => ask(z.array(roundViewSchema), `triggers?limit=${limit}`),

@@ -7,6 +7,7 @@ import { auditVerifyCommand } from './commands/audit-verify.ts'
 import { approveCommand } from './commands/approve.ts'
 import { backtestCommand } from './commands/backtest.ts'
 import { brokerAclCommand } from './commands/broker-acl.ts'
+import { bomCommand } from './commands/bom.ts'
 import { compareCommand } from './commands/compare.ts'
 import { keysNewCommand, keysShowCommand } from './commands/keys.ts'
 import { lineageCommand } from './commands/lineage.ts'
@@ -41,6 +42,7 @@ export const commands: readonly Command[] = [
   versionsCommand,
   compareCommand,
   lineageCommand,
+  bomCommand,
   retrainCommand,
   registerCommand,
   rollbackCommand,

@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { accept, refuse, type Result } from '@imlma/protocol/result'
+import { bomViewSchema, toBom } from '../bom.ts'
 import { toComparison } from '../comparison.ts'
 import type { Control } from '../control.ts'
 import { toLineage } from '../lineage.ts'
@@ -65,6 +66,19 @@ export const addModelRoutes = (api: Api, control: Control): void => {
     params: versionParams,
     output: versionViewSchema,
     answer: ({ params }) => find.version(params.name, params.n),
+  })
+  declareRead(api, '/models/{name}/versions/{n}/bom', {
+    operationId: 'getBillOfMaterials',
+    summary: 'What a version is made of',
+    description: 'CycloneDX 1.6 with its machine-learning part: model card, dataset and hashes.',
+    tag: 'models',
+    role: 'viewer',
+    params: versionParams,
+    output: bomViewSchema,
+    answer: async ({ params }) => {
+      const version = await find.version(params.name, params.n)
+      return version.ok ? accept(toBom(version.value)) : version
+    },
   })
   declareRead(api, '/models/{name}/versions/{n}/lineage', {
     operationId: 'getLineage',
