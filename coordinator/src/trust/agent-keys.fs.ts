@@ -6,16 +6,20 @@
  * agent are read together, and nothing is remembered of keys that are not there.
  */
 
-import { createPublicKey, type KeyObject } from 'node:crypto'
+import { createPublicKey, verify as verifyBytes, type KeyObject } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toKeyId, verifySignature } from '@imlma/protocol/node'
 import {
   fromBase64,
   openCertification,
+  openEnvelope,
   parseEnvelope,
+  rootPayloadType,
+  rootSchema,
   type Certification,
   type TrustRoot,
+  type VerifyBytes,
 } from '@imlma/protocol/trust'
 import type { Address } from '@imlma/protocol/wire'
 import { rootsFolderOf } from './establish.fs.ts'
@@ -39,8 +43,15 @@ export interface AgentKey {
 }
 
 export interface AgentKeys {
-  /** Undefined for a key that is not certified as this agent's. Rejects with `Failure` TRUST_BROKEN, TRUST_MISSING. */
-  readonly find: (agent: Address, keyid: string) => Promise<AgentKey | undefined>
+  /**
+   * Undefined for a key that is not certified as this agent's. A certification that does not hold (any more) is looked for
+   * again like an unknown key: the same key may just have been certified anew. Rejects with `Failure` TRUST_BROKEN, TRUST_MISSING.
+   */
+  readonly find: (
+    agent: Address,
+    keyid: string,
+    holds: (certification: Certification) => boolean,
+  ) => Promise<AgentKey | undefined>
 }
 
 interface Entry {
@@ -89,11 +100,11 @@ export const openAgentKeys = (folder: string, now: () => number): AgentKeys => {
   }
 
   return {
-    find: async (agent, keyid) => {
+    find: async (agent, keyid, holds) => {
       const name = `${agent.site}.${agent.agent}`
       const entry = entries.get(name)
       const known = entry?.keys.get(keyid)
-      const validMs = known === undefined ? lookAgainMs : freshMs
+      const validMs = known !== undefined && holds(known.certification) ? freshMs : lookAgainMs
       if (entry !== undefined && now() - entry.readAt < validMs) return known
       return (await readOnce(name, agent)).keys.get(keyid)
     },
@@ -101,7 +112,7 @@ export const openAgentKeys = (folder: string, now: () => number): AgentKeys => {
 }
 
 /** What the root in force says of an agent's keys; files that are none of ours or that it does not sign count for nothing. */
-export const readCertifications = async (
+const readCertifications = async (
   folder: string,
   { site, agent }: Address,
   root: TrustRoot,
@@ -124,3 +135,30 @@ const toKey = (certified: Certification): KeyObject =>
     format: 'der',
     type: 'spki',
   })
+
+/**
+ * Who verifies what these agents signed, for those who look back: keys that any root of the chain has certified, whether the
+ * certification has ended or not. Throws `Failure` TRUST_BROKEN, TRUST_MISSING.
+ */
+export const openVerifiers = async (
+  folder: string,
+  site: string,
+  agents: readonly string[],
+): Promise<(agent: string, keyid: string) => VerifyBytes | undefined> => {
+  const chain = await openRootChain(rootsFolderOf(folder))
+  const roots = chain.envelopes().flatMap((envelope) => {
+    const opened = openEnvelope(envelope, { payloadType: rootPayloadType, schema: rootSchema })
+    return opened.ok ? [opened.value] : []
+  })
+  const keys = new Map<string, KeyObject>()
+  for (const agent of agents) {
+    for (const root of roots) {
+      const certified = await readCertifications(folder, { site, agent }, root)
+      for (const one of certified) keys.set(`${agent}/${one.keyid}`, toKey(one))
+    }
+  }
+  return (agent, keyid) => {
+    const key = keys.get(`${agent}/${keyid}`)
+    return key && ((bytes, signature) => verifyBytes(null, bytes, key, signature))
+  }
+}

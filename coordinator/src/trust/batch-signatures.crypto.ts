@@ -41,7 +41,12 @@ export const createBatchSignatures = ({ keys, denied, onTrouble }: Parts) => {
     const claimed = claimedSignature(packet)
     if (claimed === undefined) return refuse('NOT_SIGNED', 'the batch does not end with a signature', enrolIt)
     try {
-      const found = await keys.find(agent, claimed.keyid)
+      const out = denied()
+      const found = await keys.find(
+        agent,
+        claimed.keyid,
+        ({ serial, expiresAt }) => at < expiresAt && !out.has(serial),
+      )
       if (found === undefined) {
         return refuse('UNKNOWN_KEY', `no key ${claimed.keyid} is certified for ${agent.agent}`, enrolIt)
       }
@@ -49,7 +54,7 @@ export const createBatchSignatures = ({ keys, denied, onTrouble }: Parts) => {
       if (at >= expiresAt) {
         return refuse('EXPIRED', `the key was certified until ${new Date(expiresAt).toISOString()}`, enrolIt)
       }
-      if (denied().has(serial)) return refuse('DENIED', `the certificate ${serial} is denied`, enrolIt)
+      if (out.has(serial)) return refuse('DENIED', `the certificate ${serial} is denied`, enrolIt)
       if (!(await isSignedBy(found.key, toSignedBytes(agent, packet), claimed.sig))) {
         return refuse('BAD_SIGNATURE', `not signed by key ${claimed.keyid} for ${agent.site}/${agent.agent}`)
       }

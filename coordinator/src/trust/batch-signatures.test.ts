@@ -1,10 +1,10 @@
 import { readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { limits } from '@imlma/protocol/limits'
-import { signBatch } from '@imlma/protocol/trust'
+import { signBatch, verifyBatch } from '@imlma/protocol/trust'
 import { encodeCbor } from '@imlma/protocol/wire'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openAgentKeys } from './agent-keys.fs.ts'
+import { openAgentKeys, openVerifiers } from './agent-keys.fs.ts'
 import { createBatchSignatures } from './batch-signatures.crypto.ts'
 import {
   newSigningAgent,
@@ -130,6 +130,20 @@ test('a denied certificate denies the key at once', async () => {
   expect(await codeOf(signed())).toBe('DENIED')
 })
 
+test.each([
+  ['its certificate is denied', { serial: 'cd'.repeat(16) }, 'DENIED'],
+  ['its certification ends', { expiresAt: 1_000 }, 'EXPIRED'],
+])('a key that is certified anew when %s counts again within a second', async (_when, change, code) => {
+  await site.certify(gw1, key, change)
+  denied = new Set(['cd'.repeat(16)])
+  clock += 60_000
+  expect(await codeOf(signed(), gw1, 2_000)).toBe(code)
+  await site.certify(gw1, key)
+  expect(await codeOf(signed(), gw1, 2_000)).toBe(code)
+  clock += 1_000
+  expect(await codeOf(signed(), gw1, 2_000)).toBe('VERIFIED')
+})
+
 test('trust that cannot be read refuses, is told, and is believed again when it can', async () => {
   const roots = join(site.folder, 'roots')
   const first = join(roots, (await readdir(roots))[0]!)
@@ -144,4 +158,15 @@ test('trust that cannot be read refuses, is told, and is believed again when it 
   await rm(join(site.folder, 'agents'), { recursive: true })
   clock += 60_000
   expect(await codeOf(signed())).toBe('UNKNOWN_KEY')
+})
+
+test('who looks back verifies with keys that were certified, also where that has ended', async () => {
+  await site.certify(gw1, key, { expiresAt: 1 })
+  const stranger = newSigningAgent()
+  await site.certify(gw1, stranger, {}, stranger.signer)
+  const verifierOf = await openVerifiers(site.folder, 'demo', ['gw-1', 'gw-2'])
+  expect(verifyBatch(gw1, signed(), verifierOf('gw-1', key.signer.keyid)!).ok).toBe(true)
+  expect(verifyBatch(gw1, signed(gw2), verifierOf('gw-1', key.signer.keyid)!).ok).toBe(false)
+  expect(verifierOf('gw-1', stranger.signer.keyid)).toBeUndefined()
+  expect(verifierOf('gw-2', key.signer.keyid)).toBeUndefined()
 })
