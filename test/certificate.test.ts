@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { chmod, stat } from 'node:fs/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openReadingsReader } from '@imlma/coordinator/storage/readings'
 import { createFolder, scripts, type Folder } from './house/places.fs.ts'
 import { runProgram } from './house/program.process.ts'
@@ -82,4 +83,39 @@ test('a running agent takes up a certificate that it was given beside it, and lo
   const who = runProgram(scripts.agent, ['identity', '--data-dir', `${own}-thief`], folder.path)
   expect(await who.ended).toMatchObject({ code: 1 })
   expect(who.err()).toMatch(/^NO_IDENTITY/)
+})
+
+describe('a start', () => {
+  const own = () => `${scene.dataDir}/agents/gw-1`
+  const start = (...more: readonly string[]) =>
+    runProgram(scripts.agent, ['--data-dir', own(), '--port', '0', ...more], folder.path)
+
+  test('needs nothing but the directory, where the token was used and its file deleted', async () => {
+    await expect(stat(`${own()}.token`)).rejects.toMatchObject({ code: 'ENOENT' })
+    await scene.kill('gw-1')
+    const agent = start('--enrol-file', `${own()}.token`)
+    await agent.says(/"event":"up","name":"gw-1"/)
+    await until('it is connected', () => agent.err().includes('connected to the broker'))
+    await agent.dispose()
+  })
+
+  test('goes on with the identity that is there when a new token is good for nothing', async () => {
+    const { token } = (await scene.imlma('pki token', { agent: 'gw-1' })) as { token: string }
+    await scene.kill('control')
+    const agent = start('--enrol', token)
+    await agent.says(/"event":"up","name":"gw-1"/)
+    expect(agent.err()).toContain('GATEWAY_UNREACHABLE')
+    await agent.dispose()
+  })
+
+  test.each([
+    ['under another name', ['--name', 'gw-2'], 'WRONG_TARGET'],
+    ['with a key that others can read', [], 'KEY_EXPOSED'],
+    ['of a directory that is nobody', ['--data-dir', 'nobody'], 'NO_NAME'],
+  ])('is refused %s, and says what to do', async (_how, args, code) => {
+    if (code === 'KEY_EXPOSED') await chmod(`${own()}/identity/key.pem`, 0o644)
+    const agent = start(...args)
+    expect(await agent.ended).toMatchObject({ code: 1 })
+    expect(agent.err()).toMatch(new RegExp(`"code":"${code}","hint":"\\w`))
+  })
 })

@@ -141,6 +141,30 @@ describe('enrolment', () => {
     })
   })
 
+  test('the trust root of another site is refused, whoever sends it', async () => {
+    const theirs: Enrolment[] = []
+    foreign.answerBy((answer) => {
+      theirs.push(answer)
+      return answer
+    })
+    await enrolWith(read(await foreign.token('gw-1')), `${folder.path}/south`)
+    site.answerBy((answer) => ({ ...answer, roots: theirs[0]?.roots ?? [] }))
+    await expect(enrolWith(read(await site.token('gw-1')))).rejects.toMatchObject({ code: 'WRONG_ROOT' })
+  })
+
+  test('the same agent’s certificate and certification for other keys are refused', async () => {
+    const other = await enrolWith(read(await site.token('gw-1')), `${folder.path}/before`)
+    const { certificate, notAfter, certification } = other
+    site.answerBy((answer) => ({ ...answer, certificate, notAfter }))
+    await expect(enrolWith(read(await site.token('gw-1')))).rejects.toMatchObject({
+      code: 'WRONG_CERTIFICATE',
+    })
+    site.answerBy((answer) => ({ ...answer, certification }))
+    await expect(enrolWith(read(await site.token('gw-1')))).rejects.toMatchObject({
+      code: 'WRONG_CERTIFICATION',
+    })
+  })
+
   const wrong: readonly (readonly [string, string, (answer: Enrolment, other: Enrolled) => Enrolment])[] = [
     ['WRONG_AUTHORITY', 'another authority', (answer) => ({ ...answer, ca: foreign.authority.caPem })],
     ['WRONG_CERTIFICATE', 'no certificate', (answer) => ({ ...answer, certificate: 'none' })],
