@@ -44,6 +44,7 @@ import { createReleaseSeal } from './release.timer.ts'
 import { createUploads } from './uploads.fs.ts'
 import { createFreeze } from './freeze.fs.ts'
 import { openFrontDoor } from './front-door.process.ts'
+import { createHealth } from './health.ts'
 import { createPassOn } from './pass-on.ts'
 import { rootsInForce } from './roots-in-force.ts'
 import { createSignedVersions } from './signed-versions.ts'
@@ -252,10 +253,7 @@ export const startCentre = async (
         newRunId,
         now,
       }),
-      health: () => ({
-        broker: { url: options.brokerUrl, connected: client.connected() },
-        problems: client.connected() ? [] : [`the broker ${options.brokerUrl} is not connected`],
-      }),
+      health: createHealth({ client, readings, now }, options.brokerUrl),
       now,
     },
     { site, version: codeVersion, startedAt },
