@@ -58,7 +58,13 @@ export interface MqttLink extends Link {
 }
 
 type LatestChannel = 'presence' | 'reported'
-const listened = ['ack', 'desired', 'chunk', 'command', 'audit-ack'] as const satisfies readonly ControlChannel[]
+const listened = [
+  'ack',
+  'desired',
+  'chunk',
+  'command',
+  'audit-ack',
+] as const satisfies readonly ControlChannel[]
 
 /** A connection that lasted so long was a good one: the next wait is short again. */
 const goodConnectionMs = 5_000
