@@ -15,6 +15,7 @@ import type { Recorder } from './audit/recorder.ts'
 import { claimedManifest } from './models/admission.ts'
 import { startModels, type Models, type ReportedModels } from './models/models.ts'
 import { openRoots } from './models/roots.fs.ts'
+import { keepScrubbed } from './models/scrub.timer.ts'
 import { openState } from './models/state.lowdb.ts'
 import { openStore } from './models/store.fs.ts'
 import { createTransfer } from './models/transfer.ts'
@@ -85,6 +86,7 @@ export const openModels = async (folder: string, link: Link): Promise<ModelRooms
         },
         address,
       )
+      const endScrub = keepScrubbed(started.scrub, (cause) => log.error({ err: cause }, 'models'))
       models = {
         ...started,
         desired: (payload) => {
@@ -92,6 +94,7 @@ export const openModels = async (folder: string, link: Link): Promise<ModelRooms
           return started.desired(payload)
         },
         stop: async () => {
+          await endScrub()
           await started.stop()
           await kept.stop()
         },

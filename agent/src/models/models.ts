@@ -20,6 +20,7 @@ import { rebuildState } from './rebuild.ts'
 import { toReportedModels } from './reported.ts'
 import type { RootsFile } from './roots.ts'
 import type { Serving, ShadowServing } from './serving.ts'
+import { scrubModels } from './scrub.ts'
 import { createSessions } from './sessions.ts'
 import { createShadowRoom } from './shadow/shadow-room.ts'
 import type { ModelStore } from './store.ts'
@@ -73,6 +74,8 @@ export interface Models {
   /** The verified manifest of a digest on disk: its budget and references. */
   readonly manifest: (model: string, sha256: string) => Promise<Result<Manifest, DeploymentReason>>
   readonly onChange: (listener: () => void) => () => void
+  /** Hashes what is on disk; mends it where it was changed. Rejects where the disk fails. */
+  readonly scrub: (signal: AbortSignal) => Promise<void>
   readonly stop: () => Promise<void>
 }
 
@@ -190,6 +193,7 @@ export const startModels = async (parts: ModelsParts, options: ModelsOptions): P
       }
     },
     manifest: trust.openInstalled,
+    scrub: (signal) => scrubModels({ state: room.state, store, work, raise }, signal),
     onChange: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)

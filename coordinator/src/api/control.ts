@@ -66,6 +66,8 @@ export interface Control {
   readonly upload: (
     sha256: string,
     content: AsyncIterable<Uint8Array>,
+    /** Who sends it, for the registry. */
+    by?: string,
   ) => Promise<Result<{ readonly bytes: number }>>
   /** Durable on return: the run that will decide about it, and how many runs of the model come before. */
   readonly register: (

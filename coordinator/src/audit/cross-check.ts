@@ -66,7 +66,7 @@ export interface Checked {
 
 const final: readonly string[] = ['succeeded', 'failed', 'refused']
 
-export const commandKey = (commandId: string, state: string): string => `command ${commandId} ${state}`
+const commandKey = (commandId: string, state: string): string => `command ${commandId} ${state}`
 export const deploymentKey = (model: string, version: number, state: string): string =>
   `deployment ${model} ${version} ${state}`
 

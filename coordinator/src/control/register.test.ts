@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { modelDefinitionSchema } from '../lifecycle/definition.ts'
 import { registrationRecordSchema } from '../lifecycle/registration/contract-file.ts'
 import { createRegistrations, type Registrations } from '../lifecycle/registration/registrations.ts'
-import type { ChainedEvent } from '../registry/events.ts'
+import type { ChainedEvent, RegistryEvent } from '../registry/events.ts'
 import { createArtifactStore } from '../storage/artifacts.fs.ts'
 import type { ArtifactStore } from '../storage/artifacts.ts'
 import { openDatabase } from '../storage/database.sqlite.ts'
@@ -48,6 +48,7 @@ describe('a registration', () => {
   let registrations: Registrations
   let progress: { run: string | null; events: ChainedEvent[] }
   let runs = 0
+  let recorded: RegistryEvent[] = []
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'imlma-register-'))
     uploads = await createUploads({ folder: join(folder, 'uploads') })
@@ -57,6 +58,7 @@ describe('a registration', () => {
     })
     progress = { run: null, events: [] }
     runs = 0
+    recorded = []
     await uploads.receive(artifact, sent())
   })
   afterEach(() => rm(folder, { recursive: true }))
@@ -67,7 +69,10 @@ describe('a registration', () => {
       artifacts,
       registrations,
       examiner: () => ({ inspect: async () => ({ input: 'X', output: 'variable' }) }),
-      registry: { runEvents: async () => progress.events },
+      registry: {
+        runEvents: async () => progress.events,
+        append: async (events) => (recorded.push(...events), []),
+      },
       lifecycle: {
         progress: () => ({ phase: 'training', run: progress.run, fraction: null, detail: '' }),
         tick: async () => undefined,
@@ -92,6 +97,14 @@ describe('a registration', () => {
     })
     const record = JSON.parse((await artifacts.get(waiting?.contractSha256 ?? '')).toString()) as unknown
     expect(registrationRecordSchema.parse(record).contract.inputs[0]?.name).toBe('X')
+  })
+
+  test('records a file that was handed in whole, and by whom; not one that is another file', async () => {
+    const { upload } = registerWith()
+    expect(await upload('f'.repeat(64), sent(), 'ann')).toMatchObject({ ok: false })
+    expect(recorded).toEqual([])
+    expect(await upload(artifact, sent(), 'ann')).toMatchObject({ ok: true })
+    expect(recorded).toEqual([{ kind: 'upload', sha256: artifact, bytes: content.length, by: 'ann' }])
   })
 
   test('waits for the run that is under way, and for those that came before', async () => {

@@ -25,7 +25,7 @@ export interface RegisterParts {
   readonly artifacts: Pick<ArtifactStore, 'adopt' | 'put' | 'path'>
   readonly registrations: Registrations
   readonly examiner: (definition: ModelDefinition) => Pick<Examiner, 'inspect'>
-  readonly registry: Pick<Registry, 'runEvents'>
+  readonly registry: Pick<Registry, 'append' | 'runEvents'>
   readonly lifecycle: Pick<Lifecycle, 'progress' | 'tick'>
   readonly definitions: readonly ModelDefinition[]
   /** Trainable readings of the model so far, and the time of the newest one. */
@@ -37,7 +37,13 @@ export interface RegisterParts {
 export const createRegister = (
   parts: RegisterParts,
 ): Pick<Control, 'upload' | 'register' | 'registrations'> => ({
-  upload: parts.uploads.receive,
+  upload: async (sha256, content, by = 'nobody') => {
+    const received = await parts.uploads.receive(sha256, content)
+    if (!received.ok) return received
+    const { bytes } = received.value
+    await parts.registry.append([{ kind: 'upload', sha256, bytes, by: by.slice(0, 100) }], parts.now())
+    return received
+  },
   registrations: async (model) =>
     (await parts.registrations.waiting(model)).map(({ run, artifactSha256, note, at }) => ({
       run,

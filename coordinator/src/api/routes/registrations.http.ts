@@ -107,7 +107,7 @@ const addUploadRoute = (api: Api, control: Control): void => {
       const message = `a model has at most ${limits.artifactBytesMax} bytes`
       return problem(c, 413, { code: 'TOO_LARGE', message, hint: 'make the model smaller' }) as never
     }
-    const received = await control.upload(sha256, c.req.raw.body ?? nothing())
+    const received = await control.upload(sha256, c.req.raw.body ?? nothing(), c.get('principal')?.name)
     return (
       received.ok
         ? c.json({ sha256, ...received.value }, 201)
