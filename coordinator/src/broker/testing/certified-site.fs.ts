@@ -14,7 +14,7 @@ import {
   type TlsMaterial,
 } from '../../trust/pki/index.ts'
 
-export const site = 'demo'
+const site = 'demo'
 
 export interface Shown extends TlsMaterial {
   readonly serial: string
