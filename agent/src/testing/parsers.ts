@@ -1,0 +1,13 @@
+/** Whatever of an agent reads bytes from outside, and what makes honest ones, for the fuzzer. */
+export { tellingApp } from './telling-app.ts'
+export { parseEntry } from '../audit/segments.fs.ts'
+export { parseConfiguration } from '../configuration.ts'
+export { parseBrokerUrl } from '../link/broker-url.ts'
+export { admitDesired, admitManifest, claimedDesired, claimedManifest } from '../models/admission.ts'
+export { admitCommand } from '../models/commands/admission.ts'
+export { newKeys, release, sealCommand, sealDesired, sealRoot } from '../models/testing/gateway.fs.ts'
+export { tinyContract } from '../serving/testing/tiny-contract.ts'
+export { encodeTinyModel } from '../serving/testing/tiny-model.ts'
+export { parsePosition } from '../sources/feed.ts'
+export { inspectFile } from '../sources/inspect.fs.ts'
+export { parsePosted } from '../sources/posted-readings.ts'
