@@ -5,7 +5,7 @@ import type { Api } from './house/api.http.ts'
 import { createMeters, meterNames, meterRegister, type Meters } from './house/meters.mqtt.ts'
 import { createFolder, scripts, type Folder } from './house/places.fs.ts'
 import { runProgram } from './house/program.process.ts'
-import { createScene, type Scene } from './house/scene.process.ts'
+import { createOpenScene, type Scene } from './house/scene.process.ts'
 import { until } from './house/until.timer.ts'
 
 const hourMs = 3_600_000
@@ -48,7 +48,7 @@ let good: TrainingOutcome
 let poor: TrainingOutcome
 beforeAll(async () => {
   folder = await createFolder('register')
-  scene = await createScene(folder)
+  scene = await createOpenScene(folder)
   meters = await createMeters(scene.broker, 'gw-1')
   api = await scene.startControl(definition)
 })

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Api, Round } from './house/api.http.ts'
 import { createMeters, meterNames, meterRegister, type Meters } from './house/meters.mqtt.ts'
 import { createFolder, type Folder } from './house/places.fs.ts'
-import { createScene, type Scene } from './house/scene.process.ts'
+import { createOpenScene, type Scene } from './house/scene.process.ts'
 import { until } from './house/until.timer.ts'
 
 const hourMs = 3_600_000
@@ -31,7 +31,7 @@ let meters: Meters
 let api: Api
 beforeAll(async () => {
   folder = await createFolder('trigger')
-  scene = await createScene(folder)
+  scene = await createOpenScene(folder)
   meters = await createMeters(scene.broker, 'gw-1')
 })
 afterAll(async () => {

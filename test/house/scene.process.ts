@@ -40,19 +40,29 @@ export interface Doors {
 }
 
 /** `outside` starts a broker that is not ours for the site in the data directory; the control centre then does all the rest. */
-export const createScene = async (
-  folder: Folder,
-  outside?: (dataDir: string) => Promise<Doors>,
-): Promise<Scene> => {
+export const createScene = (folder: Folder, outside?: (dataDir: string) => Promise<Doors>): Promise<Scene> =>
+  furnish(folder, { certified: true, outside })
+
+/** Without certificates: any MQTT client of this machine may speak as an agent. */
+export const createOpenScene = (folder: Folder): Promise<Scene> =>
+  furnish(folder, { certified: false, outside: undefined })
+
+interface Furnishing {
+  readonly certified: boolean
+  readonly outside: ((dataDir: string) => Promise<Doors>) | undefined
+}
+
+const furnish = async (folder: Folder, { certified, outside }: Furnishing): Promise<Scene> => {
   const dataDir = `${folder.path}/house`
   await mkdir(`${dataDir}/agents`, { recursive: true })
   await mkdir(`${folder.path}/.imlma`)
   const house = createHouse(folder.path)
-  const common = ['--data-dir', dataDir, '--site', site, '--clock', 'simulated', '--tls']
+  const tls = certified ? ['--tls'] : []
+  const common = ['--data-dir', dataDir, '--site', site, '--clock', 'simulated', ...tls]
   const ours = async (): Promise<Doors> => {
     const anyPort = ['--mqtt-port', '0', '--mqtts-port', '0']
     const up = await house.start('broker', scripts.coordinator, ['broker', ...common, ...anyPort])
-    return { broker: String(up['broker']), mqtts: String(up['mqtts']) }
+    return { broker: String(up['broker']), mqtts: String(certified ? up['mqtts'] : up['broker']) }
   }
   const { broker, mqtts } = await (outside?.(dataDir) ?? ours())
   const part = outside === undefined ? ['control'] : []
@@ -60,7 +70,7 @@ export const createScene = async (
   return {
     dataDir,
     broker,
-    inside: { url: mqtts, ...(await openTlsMaterial(`${dataDir}/trust/pki`, listener)) },
+    inside: { url: mqtts, ...(certified && (await openTlsMaterial(`${dataDir}/trust/pki`, listener))) },
     startControl: async (definition) => {
       const models = `${dataDir}/models.json`
       await writeFile(models, JSON.stringify([definition]))
@@ -75,7 +85,10 @@ export const createScene = async (
       await writeFile(config, JSON.stringify({ sources: [source], reportEveryMs: 1_000 }))
       const own = `${dataDir}/agents/${name}`
       const where = ['--data-dir', own, '--broker', mqtts, '--port', '0', '--config', config]
-      await house.start(name, scripts.agent, [...where, ...(await enrolmentOf(dataDir, name, own))])
+      const who = certified
+        ? await enrolmentOf(dataDir, name, own)
+        : ['--name', name, '--site', site, '--root', `${dataDir}/trust/roots/1.json`]
+      await house.start(name, scripts.agent, [...where, ...who])
     },
     kill: async (name) => {
       const pid = house.pid(name)

@@ -40,12 +40,12 @@ export interface Watch {
   readonly end: () => Promise<void>
 }
 
-/** A broker's door for those with a certificate, and one of the control centre's own. */
+/** A broker's door for those with a certificate, and one of the control centre's own where the site has any. */
 export interface Inside {
   readonly url: string
-  readonly ca: string
-  readonly cert: string
-  readonly key: string
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
 }
 
 /** `clientId`: as whom orders are sent; a technician where nothing is said. What is heard, the control centre could hear. */
