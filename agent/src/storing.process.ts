@@ -35,7 +35,15 @@ export const openStoring = (
     { database, now: Date.now, participants: [history], ...(sign && { sign }) },
     { bytesMax },
   )
-  return { outbox, history, close: database.close }
+  const close = (): void => {
+    try {
+      outbox.settle()
+    } catch (cause) {
+      log.warn({ err: cause }, 'what was acknowledged last is sent once more')
+    }
+    database.close()
+  }
+  return { outbox, history, close }
 }
 
 export const startForwarding = (outbox: Outbox, link: Link, log: Log): Forwarder => {

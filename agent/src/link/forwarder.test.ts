@@ -7,6 +7,7 @@ import { Failure } from '@imlma/protocol/result'
 import { encodeJson, parseCborMessage, readingBatchSchema } from '@imlma/protocol/wire'
 import { openReadingsDatabase, type ReadingsDatabase } from '../outbox/database.sqlite.ts'
 import { createOutbox } from '../outbox/outbox.sqlite.ts'
+import { drained, refilled, toBacklogMax } from './bandwidth.ts'
 import {
   afterAck,
   beginAfter,
@@ -88,7 +89,7 @@ const setUp = (options: Partial<ForwarderOptions> = {}) => {
   forwarder = createForwarder({ outbox, link: far.link }, options)
   forwarder.start()
   let slot = 0
-  const append = (count: number) => {
+  const append = (count: number, historical = false) => {
     for (let i = 0; i < count; i++) {
       slot += 1
       const column = {
@@ -98,7 +99,7 @@ const setUp = (options: Partial<ForwarderOptions> = {}) => {
         start: slot * 1_000,
         values: Float32Array.of(slot),
       }
-      outbox.append([column], { historical: false })
+      outbox.append([column], { historical })
     }
   }
   return { outbox, far, append }
@@ -178,6 +179,37 @@ describe('forwarder', () => {
     expect(outbox.backlog().batches).toBe(400)
   })
 
+  test('live readings go out beside a backlog that has used up its bandwidth', async () => {
+    const { far, append } = setUp({ backlogBytesPerSecondMax: 1 })
+    append(20, true)
+    far.connect()
+    far.ack(0)
+    await settle()
+    far.ack(1)
+    append(2)
+    await settle()
+    far.ack(3)
+    append(1)
+    await settle()
+    expect(far.values).toEqual([1, 21, 22, 23])
+  })
+
+  test('a backlog takes half of the window, and all of it in the end', async () => {
+    const { far, append, outbox } = setUp({ batchesMax: 8 })
+    append(40, true)
+    far.connect()
+    far.ack(0)
+    await settle()
+    append(2)
+    await settle()
+    expect(far.values).toEqual([1, 2, 3, 4, 41, 42])
+    for (let seq = 6; outbox.backlog().batches > 0; seq = Math.max(...far.sent)) {
+      far.ack(seq)
+      await settle()
+    }
+    expect(far.values.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 42 }, (_, i) => i + 1))
+  })
+
   test('begins with the new numbers when the coordinator knows more than the disk', async () => {
     const { far, append } = setUp()
     far.connect()
@@ -220,6 +252,22 @@ describe('forwarder', () => {
     const { far } = setUp()
     forwarder?.stop()
     expect(far.listeners()).toBe(0)
+  })
+})
+
+describe('the bandwidth of a backlog', () => {
+  test('fills with time, up to a second, and lets a larger batch leave that is paid for afterwards', () => {
+    const full = refilled({ bytes: 0, at: 0 }, 1_000, 60_000)
+    expect(full).toEqual({ bytes: 1_000, at: 60_000 })
+    const inDebt = drained(full, 5_000)
+    expect(toBacklogMax(full, 1_000, 16)).toBe(1)
+    expect(toBacklogMax(refilled(inDebt, 1_000, 64_000), 1_000, 16)).toBe(0)
+    expect(toBacklogMax(refilled(inDebt, 1_000, 64_001), 1_000, 16)).toBe(1)
+  })
+
+  test('is none where there is no limit', () => {
+    const empty = refilled({ bytes: 0, at: 0 }, 0, 1)
+    expect([toBacklogMax(empty, 0, 16), toBacklogMax(drained(empty, 1e9), 0, 1)]).toEqual([8, 1])
   })
 })
 

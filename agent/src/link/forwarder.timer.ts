@@ -3,6 +3,7 @@
 import { limits } from '@imlma/protocol/limits'
 import { Failure } from '@imlma/protocol/result'
 import { ackSchema, parseJsonMessage } from '@imlma/protocol/wire'
+import { drained, refilled, toBacklogMax, type Bucket } from './bandwidth.ts'
 import {
   afterAck,
   beginAfter,
@@ -41,6 +42,8 @@ export const createForwarder = (
   /** Packets without PUBACK, of this round and of earlier ones. */
   let unconfirmed = 0
   let scheduled = false
+  const bytesPerSecondMax = options.backlogBytesPerSecondMax
+  let bucket: Bucket = { bytes: bytesPerSecondMax, at: clock() }
 
   const beginAgain = (silentRounds = 0): void => {
     const acknowledged = outbox.acknowledged()
@@ -72,11 +75,15 @@ export const createForwarder = (
       // Packets of an earlier round still on the way take room too.
       const room = Math.min(toRoom(sending, options), options.batchesMax - unconfirmed)
       if (room <= 0) return
-      const batches = outbox.next({ after: sending.sent, batchesMax: room, bytesMax: options.bytesMax })
+      bucket = refilled(bucket, bytesPerSecondMax, clock())
+      const backlogMax = toBacklogMax(bucket, bytesPerSecondMax, options.batchesMax)
+      const { bytesMax } = options
+      const batches = outbox.next({ after: sending.sent, batchesMax: room, bytesMax, backlogMax })
       if (batches.length === 0) return
       if (sending.sent === sending.acknowledged) sending = { ...sending, progressAt: clock() }
-      for (const { seq, packet } of batches) {
+      for (const { seq, packet, isBacklog } of batches) {
         sending = { ...sending, sent: seq }
+        if (isBacklog) bucket = drained(bucket, packet.length)
         send(seq, packet)
       }
     }

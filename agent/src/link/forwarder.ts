@@ -14,7 +14,8 @@ export interface ForwarderQueue {
     readonly after: number
     readonly batchesMax: number
     readonly bytesMax: number
-  }) => readonly { readonly seq: number; readonly packet: Uint8Array }[]
+    readonly backlogMax: number
+  }) => readonly { readonly seq: number; readonly isBacklog: boolean; readonly packet: Uint8Array }[]
   readonly acknowledge: (seq: number) => unknown
   readonly acknowledged: () => number | undefined
 }
@@ -24,6 +25,8 @@ export interface ForwarderOptions {
   readonly batchesMax: number
   /** Bytes of packets read from disk at a time. */
   readonly bytesMax: number
+  /** Bytes a second that the backlog may take beside live readings, which have no limit; 0: whatever there is. */
+  readonly backlogBytesPerSecondMax: number
   /** Without an acknowledgement for so long, everything unacknowledged is sent again … */
   readonly ackTimeoutMs: number
   /** … and then after twice as long, up to this: a coordinator that is away is not buried in copies. */
@@ -33,6 +36,7 @@ export interface ForwarderOptions {
 export const forwarderDefaults: ForwarderOptions = {
   batchesMax: 16,
   bytesMax: 4 * 1_048_576,
+  backlogBytesPerSecondMax: 0,
   ackTimeoutMs: 5_000,
   ackTimeoutMsMax: 60_000,
 }

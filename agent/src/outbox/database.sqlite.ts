@@ -50,6 +50,38 @@ const migrations = [
      slots BLOB NOT NULL,
      PRIMARY KEY (block, series)
    ) WITHOUT ROWID;`,
+  // Sequences are given when a batch leaves, and not by its id. Of what waits, at most the first 16 can have left.
+  `CREATE TABLE drops (class TEXT PRIMARY KEY, dropped INTEGER NOT NULL) WITHOUT ROWID;
+   INSERT INTO drops SELECT 'recent', dropped_readings FROM numbering WHERE dropped_readings > 0;
+   ALTER TABLE numbering RENAME TO numbering_1;
+   CREATE TABLE numbering (
+     one INTEGER PRIMARY KEY CHECK (one = 1),
+     next INTEGER,
+     confirmed INTEGER NOT NULL,
+     numbered TEXT NOT NULL
+   );
+   INSERT INTO numbering SELECT 1, NULL, 1, '[]' FROM numbering_1 WHERE offset IS NULL;
+   INSERT INTO numbering
+     SELECT 1,
+       ifnull(max(id), (SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'batches')) + moved + 1,
+       1,
+       json_group_array(json_array(id + moved, id, historical)) FILTER (WHERE id IS NOT NULL)
+     FROM (
+       SELECT offset AS moved, id, historical FROM numbering_1 LEFT JOIN batches ON true
+       WHERE offset IS NOT NULL ORDER BY id LIMIT 32
+     ) GROUP BY moved;
+   DROP TABLE numbering_1;
+   CREATE TABLE alarms (
+     id INTEGER PRIMARY KEY AUTOINCREMENT,
+     bytes INTEGER NOT NULL,
+     alarm TEXT NOT NULL
+   );
+   CREATE TABLE recent (
+     id INTEGER PRIMARY KEY,
+     deflated INTEGER NOT NULL,
+     crc32 INTEGER NOT NULL,
+     columns BLOB NOT NULL
+   );`,
 ]
 
 /** A larger file is not read through at the start: the agent has 1.5 s to its first forecast. */
@@ -97,6 +129,8 @@ const open = (path: string): Database.Database => {
     sqlite.pragma('journal_mode = WAL')
     sqlite.pragma('synchronous = FULL')
     sqlite.pragma('journal_size_limit = 8388608')
+    // What is written again and again between two checkpoints goes to the file itself once: flash wears out.
+    sqlite.pragma('wal_autocheckpoint = 2000')
     // Pages are never given back: 1 MB holds what one live reading of 1,000 meters touches twice over.
     sqlite.pragma('cache_size = -1024')
     if (statSync(path).size <= checkedBytesMax) {

@@ -34,6 +34,13 @@ export const parsed = ({ packet }: OutboundBatch) => {
 
 const sequences = (outbox: Outbox, window = everything) => outbox.next(window).map(({ seq }) => seq)
 
+/** Each batch as its sequence and its first value. */
+const values = (outbox: Outbox) =>
+  outbox
+    .next(everything)
+    .map(parsed)
+    .map(({ seq, series }) => [seq, series[0]?.values[0]])
+
 export const outboxContract = (create: () => OutboxUnderTest): void => {
   describe('outbox', () => {
     test('a batch is kept until the coordinator acknowledges it', () => {
@@ -98,6 +105,7 @@ export const outboxContract = (create: () => OutboxUnderTest): void => {
       const { outbox } = create()
       outbox.acknowledge(0)
       for (const value of [1, 2, 3, 4]) outbox.append([columnOf('m', [value])], { historical: false })
+      expect(sequences(outbox, { after: 0, batchesMax: 3, bytesMax: 2 ** 20 })).toEqual([1, 2, 3])
       expect(sequences(outbox, { after: 1, batchesMax: 2, bytesMax: 2 ** 20 })).toEqual([2, 3])
       expect(sequences(outbox, { after: 0, batchesMax: 9, bytesMax: 1 })).toEqual([1])
       expect(sequences(outbox, { after: 4, batchesMax: 9, bytesMax: 1 })).toEqual([])
@@ -120,9 +128,74 @@ export const outboxContract = (create: () => OutboxUnderTest): void => {
       outbox.append([columnOf('m', [1])], { historical: false })
       expect(sequences(outbox)).toEqual([1])
       outbox.acknowledge(1)
+      outbox.settle()
       const again = reopen()
       again.append([columnOf('m', [2], 1)], { historical: false })
       expect(sequences(again)).toEqual([2])
+    })
+
+    test('what was acknowledged before a power cut keeps its sequence, where it is sent once more', () => {
+      const { outbox, reopen } = create()
+      outbox.acknowledge(0)
+      outbox.append([columnOf('m', [1])], { historical: false })
+      outbox.next(everything)
+      outbox.acknowledge(1)
+      const again = reopen()
+      again.append([columnOf('m', [2], 1)], { historical: false })
+      expect(values(again)).toEqual([
+        [1, 1],
+        [2, 2],
+      ])
+      expect(again.acknowledge(2).removed).toBe(2)
+    })
+
+    test('live readings overtake the backlog, which leaves from its oldest on and says what it is', () => {
+      const { outbox } = create()
+      for (let i = 0; i < 30; i++) outbox.append([columnOf('m', [i], i)], { historical: i < 5 })
+      outbox.acknowledge(0)
+      const first = outbox.next({ after: 0, batchesMax: 20, bytesMax: 2 ** 20, backlogMax: 3 })
+      expect(first.map(({ seq }) => seq)).toEqual(first.map((_, i) => i + 1))
+      const live = Array.from({ length: 16 }, (_, i) => [14 + i, false])
+      expect(first.map(parsed).map(({ series, historical }) => [series[0]?.values[0], historical])).toEqual([
+        ...live,
+        [0, true],
+        [1, true],
+        [2, true],
+      ])
+      outbox.append([columnOf('m', [30], 30)], { historical: false })
+      outbox.acknowledge(18)
+      // Two places are not worth a number on disk: the third opens when more than half is free.
+      const second = outbox.next({ after: 19, batchesMax: 20, bytesMax: 2 ** 20, backlogMax: 3 })
+      expect(second.map(parsed).map(({ seq, series }) => [seq, series[0]?.values[0]])).toEqual([
+        [20, 30],
+        [21, 3],
+        [22, 4],
+      ])
+      outbox.acknowledge(22)
+      const third = outbox.next({ after: 22, batchesMax: 20, bytesMax: 2 ** 20 }).map(parsed)
+      expect(third.map(({ series, historical }) => [series[0]?.values[0], historical])).toEqual(
+        Array.from({ length: 9 }, (_, i) => [5 + i, true]),
+      )
+    })
+
+    test('a sequence that may have left stays with its readings over every restart', () => {
+      const { outbox, reopen } = create()
+      for (let i = 0; i < 20; i++) outbox.append([columnOf('m', [i], i)], { historical: false })
+      outbox.acknowledge(0)
+      const narrow = { after: 0, batchesMax: 3, bytesMax: 2 ** 20, backlogMax: 1 }
+      outbox.next(narrow)
+      const again = reopen()
+      for (let i = 20; i < 30; i++) again.append([columnOf('m', [i], i)], { historical: false })
+      expect(
+        again
+          .next(narrow)
+          .map(parsed)
+          .map(({ seq, series }) => [seq, series[0]?.values[0]]),
+      ).toEqual([
+        [1, 4],
+        [2, 5],
+        [3, 6],
+      ])
     })
 
     test('an old disk continues above what the coordinator knows, and loses nothing', () => {
@@ -144,12 +217,7 @@ export const outboxContract = (create: () => OutboxUnderTest): void => {
       again.append([columnOf('m', [3], 2)], { historical: false })
       // 1 may have left before the restart; 2 was numbered by a coordinator that knows another batch under it.
       expect(again.acknowledge(2)).toEqual({ removed: 0, renumbered: true })
-      expect(
-        again
-          .next(everything)
-          .map(parsed)
-          .map(({ seq, series }) => [seq, series[0]?.values[0]]),
-      ).toEqual([
+      expect(values(again)).toEqual([
         [3, 1],
         [4, 2],
         [5, 3],
@@ -177,7 +245,7 @@ export const outboxContract = (create: () => OutboxUnderTest): void => {
       expect([again.position('feed'), again.position('other')]).toEqual(['b', 'c'])
     })
 
-    test('the oldest go first when the quota is reached, are counted, and the next batch says so', () => {
+    test('the oldest go first when the quota is reached, and are counted', () => {
       const { empty, reopen } = create()
       const values = Array.from({ length: 250 }, (_, i) => i)
       const outbox = empty({ bytesMax: 5_000 })
@@ -186,8 +254,42 @@ export const outboxContract = (create: () => OutboxUnderTest): void => {
       const { batches, bytes, readings, dropped } = outbox.backlog()
       expect(bytes).toBeLessThanOrEqual(5_000)
       expect([batches, readings, dropped]).toEqual([4, 1_000, 1_500])
-      expect(outbox.next(everything).map(parsed)[0]).toMatchObject({ seq: 7, oldest: 7 })
+      // They never had a sequence: none is missing.
+      expect(outbox.next(everything).map(parsed)[0]).toMatchObject({ seq: 1, oldest: 1 })
       expect(reopen().backlog()).toMatchObject({ batches: 4, bytes, readings: 1_000, dropped: 1_500 })
+    })
+
+    test('readings that were history when they came go before recent ones, whatever came first', () => {
+      const { empty } = create()
+      const many = Array.from({ length: 250 }, (_, i) => i)
+      const outbox = empty({ bytesMax: 5_000 })
+      const left = () => outbox.next(everything).map((each) => parsed(each).series[0]?.meter)
+      outbox.append([columnOf('recent-1', many)], { historical: false })
+      outbox.append([columnOf('old-1', many)], { historical: true })
+      outbox.append([columnOf('old-2', many)], { historical: true })
+      for (const meter of ['recent-2', 'recent-3'])
+        outbox.append([columnOf(meter, many)], { historical: false })
+      expect(outbox.backlog().droppedByClass).toEqual({ old: 250, recent: 0, damaged: 0, alarm: 0 })
+      for (const meter of ['recent-4', 'recent-5'])
+        outbox.append([columnOf(meter, many)], { historical: false })
+      expect(outbox.backlog().droppedByClass).toEqual({ old: 500, recent: 250, damaged: 0, alarm: 0 })
+      outbox.acknowledge(0)
+      expect(left()).toEqual(['recent-2', 'recent-3', 'recent-4', 'recent-5'])
+    })
+
+    test('what has a sequence goes last, and the next batch says that it will never come', () => {
+      const { empty } = create()
+      const many = Array.from({ length: 250 }, (_, i) => i)
+      const outbox = empty({ bytesMax: 3_000 })
+      outbox.acknowledge(0)
+      for (let i = 0; i < 2; i++) outbox.append([columnOf('m', many, i * 250)], { historical: false })
+      expect(sequences(outbox)).toEqual([1, 2])
+      for (let i = 2; i < 5; i++) outbox.append([columnOf('m', many, i * 250)], { historical: false })
+      expect(outbox.backlog()).toMatchObject({ batches: 2, dropped: 750 })
+      expect(outbox.next(everything).map(parsed)).toMatchObject([
+        { seq: 2, oldest: 2 },
+        { seq: 3, oldest: 2 },
+      ])
     })
 
     test('the newest batch is kept also when it alone is above the quota', () => {
@@ -201,7 +303,15 @@ export const outboxContract = (create: () => OutboxUnderTest): void => {
 
     test('the backlog counts what waits', () => {
       const { outbox } = create()
-      expect(outbox.backlog()).toEqual({ batches: 0, bytes: 0, readings: 0, dropped: 0, oldestAt: null })
+      const droppedByClass = { alarm: 0, recent: 0, old: 0, damaged: 0 }
+      expect(outbox.backlog()).toEqual({
+        batches: 0,
+        bytes: 0,
+        readings: 0,
+        dropped: 0,
+        droppedByClass,
+        oldestAt: null,
+      })
       outbox.acknowledge(0)
       outbox.append([columnOf('m', [1, 2])], { historical: false })
       outbox.append([columnOf('m', [3], 2)], { historical: false })

@@ -1,15 +1,20 @@
 /**
  * The outbox on SQLite: one transaction a call, WAL, synchronous FULL, so that what `append` returned from survives
- * a power cut. Totals live in memory and are counted once, at the start.
+ * a power cut. What is held is one value in memory (`held.ts`), counted once at the start; a transaction makes the next
+ * one and it is taken when the transaction is on disk.
  */
 
-import { invariant } from '@imlma/protocol/result'
 import type { ReadingSeries } from '@imlma/protocol/wire'
 import { countReadings, latestOf, splitIntoBatches } from './batches.ts'
+import { toClass } from './classes.ts'
 import type { ReadingsDatabase } from './database.sqlite.ts'
-import type { Appended, AppendParticipant, Backlog, Outbox, OutboundBatch, Window } from './outbox.ts'
+import { batchesOf, bytesOf, toHeld, withAdded, withRemoved, type Held } from './held.ts'
+import { chooseNext, liveBatchesMax } from './lanes.ts'
+import type { Appended, AppendParticipant, Backlog, Cursor, Outbox, OutboundBatch, Window } from './outbox.ts'
 import { isIntact, storeColumns, toPacket, type SignPacket } from './payload.zlib.ts'
-import { decideAck } from './sequence.ts'
+import { createRows, type SizedRow } from './rows.sqlite.ts'
+import { admit, mayLeave, numberedMax, stepAck, toAcknowledged, without } from './sequence.ts'
+import { createVictims } from './victims.sqlite.ts'
 
 export interface OutboxParts {
   readonly database: ReadingsDatabase
@@ -25,39 +30,17 @@ export interface OutboxOptions {
   readonly bytesMax?: number
 }
 
-interface Totals {
-  batches: number
-  bytes: number
-  readings: number
-}
-
-interface StoredRow {
-  readonly id: number
-  readonly historical: number
-  readonly deflated: number
-  readonly readings: number
-  readonly crc32: number
-  readonly columns: Uint8Array
-}
+/** Acknowledged batches that wait for the next write to be removed. */
+const removableMax = 16
 
 export const createOutbox = (parts: OutboxParts, options: OutboxOptions = {}): Outbox => {
   const { database, now, participants = [], sign } = parts
-  const { sqlite } = database
   const bytesMax = options.bytesMax ?? 256 * 1_048_576
-  const statements = prepare(sqlite)
+  const rows = createRows(database)
+  const victims = createVictims(rows, bytesMax)
   const listeners = new Set<(appended: Appended) => void>()
-
-  let { offset, droppedReadings } = statements.numbering.get() as {
-    offset: number | null
-    droppedReadings: number
-  }
-  let totals = statements.totals.get() as Totals
-  let lastId = Number(statements.lastId.pluck().get() ?? 0)
-  // What was there at the start may have been sent before it.
-  let handedOutId = lastId
-
-  const oldest = () => statements.oldest.get() as { id: number; appendedAt: number } | undefined
-  const oldestId = () => oldest()?.id ?? lastId + 1
+  let held = toHeld(rows.numbering(), rows.newestLive(liveBatchesMax + numberedMax), rows.totals())
+  let dropped = rows.dropped()
 
   const guarded = <Value>(work: () => Value): Value => {
     try {
@@ -67,131 +50,166 @@ export const createOutbox = (parts: OutboxParts, options: OutboxOptions = {}): O
     }
   }
 
-  /** Removes rows up to `upToId`; returns what went. */
-  const remove = (upToId: number): Totals => {
-    const gone = statements.totalsUpTo.get(upToId) as Totals
-    statements.remove.run(upToId)
-    return gone
+  /** Within a transaction: removes what was acknowledged. */
+  const settled = (before: Held): Held => {
+    if (before.removable.length === 0) return before
+    for (const id of before.removable) rows.remove(id)
+    rows.putNumbering(before.numbering)
+    return { ...before, removable: [] }
   }
 
-  const dropAboveQuota = (next: Totals): number => {
-    let dropped = 0
-    for (const row of next.bytes > bytesMax ? (statements.sizes.iterate() as Iterable<SizedRow>) : []) {
-      // The newest batch stays whatever its size: an outbox that keeps nothing would lose every reading.
-      if (next.bytes <= bytesMax || next.batches <= 1) break
-      next.batches -= 1
-      next.bytes -= row.bytes
-      next.readings -= row.readings
-      dropped = row.id
+  /** Within a transaction: these go and are counted. */
+  const drop = (before: Held, gone: readonly SizedRow[], kind?: 'damaged'): Held => {
+    if (gone.length === 0) return before
+    for (const row of gone) {
+      rows.remove(row.id)
+      rows.countDropped(kind ?? toClass(row.historical === 1), row.readings)
     }
-    return dropped
+    const after = withRemoved(before, gone)
+    const ids = new Set(gone.map(({ id }) => id))
+    const numbering = without(after.numbering, ids)
+    if (numbering.window.length < after.numbering.window.length) rows.putNumbering(numbering)
+    return { ...after, numbering, live: after.live.filter((id) => !ids.has(id)) }
   }
 
-  const insert = sqlite.transaction((series: readonly ReadingSeries[], historical: boolean): Totals => {
-    const next = { ...totals }
-    for (const batch of splitIntoBatches(series)) {
+  const insert = (series: readonly ReadingSeries[], historical: boolean): Held => {
+    let next = settled(held)
+    const stored = splitIntoBatches(series).map((batch) => {
       const readings = countReadings(batch)
-      const { bytes, deflated, crc32 } = storeColumns(batch, readings)
-      statements.insert.run(now(), Number(historical), Number(deflated), readings, bytes.length, crc32, bytes)
-      next.batches += 1
-      next.bytes += bytes.length
-      next.readings += readings
-    }
-    const droppedId = dropAboveQuota(next)
-    if (droppedId > 0) {
-      const gone = remove(droppedId)
-      statements.countDropped.run(gone.batches, gone.readings)
-    }
-    for (const { write } of participants) write(series)
+      const columns = storeColumns(batch, readings)
+      const id = rows.insert(columns, { appendedAt: now(), historical, readings })
+      next = withAdded(next, { id, bytes: columns.bytes.length, readings, historical: historical ? 1 : 0 })
+      return columns
+    })
+    next = drop(next, victims.choose(next))
+    for (const { write } of participants) write(series, stored)
     return next
-  })
+  }
 
-  const append = sqlite.transaction(
-    (series: readonly ReadingSeries[], historical: boolean, source?: string, position?: string): Totals => {
-      if (source !== undefined) statements.moveCursor.run(source, position)
-      return series.length === 0 ? totals : insert(series, historical)
+  const append = database.sqlite.transaction(
+    (series: readonly ReadingSeries[], historical: boolean, cursor: Cursor | undefined): Held => {
+      if (cursor !== undefined) rows.moveCursor(cursor.source, cursor.position)
+      return series.length === 0 ? held : insert(series, historical)
     },
   )
+  const settle = database.sqlite.transaction((): Held => settled(held))
+  const dropDamaged = database.sqlite.transaction((gone: readonly SizedRow[]): Held =>
+    drop(settled(held), gone, 'damaged'),
+  )
 
-  const acknowledge = (seq: number) => {
-    const decision = decideAck({ offset, oldestId: oldestId(), handedOutId }, seq)
-    if (decision.kind === 'ignore') return { removed: 0, renumbered: false }
-    if (decision.kind === 'renumber') {
-      statements.moveOffset.run(decision.offset)
-      offset = decision.offset
-      handedOutId = oldestId() - 1
-      return { removed: 0, renumbered: true }
+  /** Ids without a number that are not in the live lane, oldest first. */
+  const oldestOfBacklog = (count: number): readonly number[] => {
+    const { numbering, live, removable } = held
+    const others = new Set([...numbering.window.map(({ id }) => id), ...live, ...removable])
+    return rows
+      .oldest(count + others.size)
+      .filter((id) => !others.has(id))
+      .slice(0, count)
+  }
+
+  const admitInto = database.sqlite.transaction((chosen: Parameters<typeof admit>[1]): Held => {
+    const before = settled(held)
+    const numbering = admit(before.numbering, chosen)
+    rows.putNumbering(numbering)
+    const ids = new Set(chosen.map(({ id }) => id))
+    return { ...before, numbering, live: before.live.filter((id) => !ids.has(id)) }
+  })
+
+  const admitMore = ({ after, batchesMax, backlogMax = Number.POSITIVE_INFINITY }: Window): void => {
+    const { window } = held.numbering
+    const leaving = window.filter(({ seq }) => seq > after).length
+    const room = {
+      batchesMax: Math.max(0, Math.min(batchesMax - leaving, numberedMax - window.length)),
+      backlogMax,
+      backlogNumbered: window.filter(({ isBacklog }) => isBacklog).length,
     }
-    const gone = sqlite.transaction(remove)(decision.upToId)
-    totals = subtract(totals, gone)
-    return { removed: gone.batches, renumbered: false }
+    const chosen = chooseNext({ live: held.live, backlog: oldestOfBacklog }, room)
+    if (chosen.length > 0) held = admitInto(chosen)
   }
 
-  /** A batch that the disk has changed can never be acknowledged: it goes, and is counted. */
-  const removeBroken = (id: number): void => {
-    const gone = sqlite.transaction((): Totals => {
-      const row = statements.totalsOfOne.get(id) as Totals
-      statements.removeOne.run(id)
-      statements.countDropped.run(row.batches, row.readings)
-      return row
-    })()
-    totals = subtract(totals, gone)
-    droppedReadings += gone.readings
-  }
-
-  const next = ({ after, batchesMax, bytesMax: windowBytesMax }: Window): readonly OutboundBatch[] => {
-    if (offset === null || totals.batches === 0) return []
+  const next = (window: Window): readonly OutboundBatch[] => {
+    if (!mayLeave(held.numbering) || batchesOf(held) === 0) return []
+    admitMore(window)
+    const oldest = (toAcknowledged(held.numbering) ?? 0) + 1
     const batches: OutboundBatch[] = []
-    const broken: number[] = []
+    const broken: SizedRow[] = []
     let bytes = 0
-    const oldestSeq = oldestId() + offset
-    for (const row of statements.next.iterate(after - offset, batchesMax) as Iterable<StoredRow>) {
-      const columns = { bytes: row.columns, deflated: row.deflated === 1, crc32: row.crc32 }
-      if (!isIntact(columns)) {
-        broken.push(row.id)
+    for (const { seq, id, isBacklog } of held.numbering.window) {
+      if (seq <= window.after) continue
+      if (batches.length >= window.batchesMax) break
+      const row = rows.read(id)
+      if (row === undefined || !isIntact(row.stored)) {
+        broken.push(rows.size(id) ?? { id, bytes: 0, readings: 0, historical: 0 })
         continue
       }
-      const seq = row.id + offset
-      const packet = toPacket(
-        { seq, oldest: oldestSeq, sentAt: now(), historical: row.historical === 1 },
-        columns,
-        sign,
-      )
+      const historical = isBacklog || row.historical === 1
+      const packet = toPacket({ seq, oldest, sentAt: now(), historical }, row.stored, sign)
       bytes += packet.length
-      if (batches.length > 0 && bytes > windowBytesMax) break
-      batches.push({ seq, readings: row.readings, packet })
-      handedOutId = Math.max(handedOutId, row.id)
+      if (batches.length > 0 && bytes > window.bytesMax) break
+      batches.push({ seq, readings: row.readings, isBacklog: historical, packet })
     }
-    for (const id of broken) removeBroken(id)
+    // A batch that the disk has changed can never be acknowledged: it goes, and is counted.
+    if (broken.length > 0) {
+      held = dropDamaged(broken)
+      dropped = rows.dropped()
+    }
     return batches
   }
 
-  const backlog = (): Backlog => ({
-    ...totals,
-    dropped: droppedReadings,
-    oldestAt: totals.batches === 0 ? null : (oldest()?.appendedAt ?? null),
-  })
+  const acknowledge = (seq: number) => {
+    const step = stepAck(held.numbering, seq)
+    if (step === undefined) return { removed: 0, renumbered: false }
+    const { numbering, removed, renumbered } = step
+    if (removed.length === 0) rows.putNumbering(numbering)
+    if (renumbered) {
+      victims.forget()
+      const live = rows.newestLive(liveBatchesMax + held.removable.length)
+      held = {
+        ...held,
+        numbering,
+        live: live.filter((id) => !held.removable.includes(id)).slice(-liveBatchesMax),
+      }
+    } else {
+      const gone = removed.flatMap(({ id }) => rows.size(id) ?? [])
+      const removable = [...held.removable, ...removed.map(({ id }) => id)]
+      held = { ...withRemoved(held, gone), numbering, removable }
+      if (removable.length >= removableMax) held = settle()
+    }
+    return { removed: removed.length, renumbered }
+  }
+
+  const backlog = (): Backlog => {
+    const [oldest] = rows.oldest(held.removable.length + 1).filter((id) => !held.removable.includes(id))
+    return {
+      batches: batchesOf(held),
+      bytes: bytesOf(held),
+      readings: held.totals.old.readings + held.totals.recent.readings,
+      dropped: dropped.old + dropped.recent + dropped.damaged,
+      droppedByClass: { ...dropped, alarm: rows.dropped().alarm },
+      oldestAt: oldest === undefined ? null : rows.appendedAt(oldest),
+    }
+  }
 
   return {
     append: (all, { historical, cursor }) => {
       const series = all.filter(({ values }) => values.length > 0)
       try {
-        totals = append(series, historical, cursor?.source, cursor?.position)
+        held = append(series, historical, cursor)
       } catch (cause) {
         for (const { rolledBack } of participants) rolledBack()
         throw database.toFailure(cause)
       }
-      lastId = Number(statements.lastId.pluck().get() ?? 0)
-      droppedReadings = (statements.numbering.get() as { droppedReadings: number }).droppedReadings
       if (series.length === 0) return
+      dropped = guarded(rows.dropped)
       const appended = { series, historical, latestAt: latestOf(series) }
       for (const { committed } of participants) committed(appended)
       for (const listener of listeners) listener(appended)
     },
-    position: (source) => guarded(() => statements.position.pluck().get(source) as string | undefined),
+    position: (source) => guarded(() => rows.position(source)),
     next: (window) => guarded(() => next(window)),
     acknowledge: (seq) => guarded(() => acknowledge(seq)),
-    acknowledged: () => (offset === null ? undefined : guarded(oldestId) + offset - 1),
+    acknowledged: () => toAcknowledged(held.numbering),
+    settle: () => guarded(() => void (held = settle())),
     backlog: () => guarded(backlog),
     onAppend: (listener) => {
       listeners.add(listener)
@@ -199,46 +217,3 @@ export const createOutbox = (parts: OutboxParts, options: OutboxOptions = {}): O
     },
   }
 }
-
-interface SizedRow {
-  readonly id: number
-  readonly bytes: number
-  readonly readings: number
-}
-
-const subtract = (from: Totals, gone: Totals): Totals => {
-  invariant(from.batches >= gone.batches, 'no more is removed than was there')
-  return {
-    batches: from.batches - gone.batches,
-    bytes: from.bytes - gone.bytes,
-    readings: from.readings - gone.readings,
-  }
-}
-
-const totalsOf = `SELECT count(*) AS batches, ifnull(sum(bytes), 0) AS bytes, ifnull(sum(readings), 0) AS readings FROM batches`
-
-const prepare = (sqlite: ReadingsDatabase['sqlite']) => ({
-  numbering: sqlite.prepare(`SELECT offset, dropped_readings AS droppedReadings FROM numbering`),
-  totals: sqlite.prepare(totalsOf),
-  totalsUpTo: sqlite.prepare(`${totalsOf} WHERE id <= ?`),
-  lastId: sqlite.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'batches'`),
-  oldest: sqlite.prepare(`SELECT id, appended_at AS appendedAt FROM batches ORDER BY id LIMIT 1`),
-  insert: sqlite.prepare(
-    `INSERT INTO batches (appended_at, historical, deflated, readings, bytes, crc32, columns) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-  ),
-  sizes: sqlite.prepare(`SELECT id, bytes, readings FROM batches ORDER BY id`),
-  totalsOfOne: sqlite.prepare(`${totalsOf} WHERE id = ?`),
-  remove: sqlite.prepare(`DELETE FROM batches WHERE id <= ?`),
-  removeOne: sqlite.prepare(`DELETE FROM batches WHERE id = ?`),
-  countDropped: sqlite.prepare(
-    `UPDATE numbering SET dropped_batches = dropped_batches + ?, dropped_readings = dropped_readings + ?`,
-  ),
-  moveOffset: sqlite.prepare(`UPDATE numbering SET offset = ?`),
-  next: sqlite.prepare(
-    `SELECT id, historical, deflated, readings, crc32, columns FROM batches WHERE id > ? ORDER BY id LIMIT ?`,
-  ),
-  position: sqlite.prepare(`SELECT position FROM cursors WHERE source = ?`),
-  moveCursor: sqlite.prepare(
-    `INSERT INTO cursors VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET position = excluded.position`,
-  ),
-})

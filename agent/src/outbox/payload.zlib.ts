@@ -10,13 +10,7 @@ import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { limits } from '@imlma/protocol/limits'
 import { invariant } from '@imlma/protocol/result'
 import { encodeCbor, protocolVersion, type ReadingBatch, type ReadingSeries } from '@imlma/protocol/wire'
-
-export interface StoredColumns {
-  readonly bytes: Uint8Array
-  readonly deflated: boolean
-  /** CRC-32 of `bytes`: SQLite does not notice when a disk changes bits inside a value. */
-  readonly crc32: number
-}
+import type { StoredColumns } from './outbox.ts'
 
 /** Above this many bytes a reading, names outweigh values and deflating pays. */
 const deflateAboveBytesPerReading = 8
@@ -41,13 +35,17 @@ const stored = (bytes: Uint8Array, deflated: boolean) => ({ bytes, deflated, crc
 
 export const isIntact = (columns: StoredColumns): boolean => crc32(columns.bytes) === columns.crc32
 
+/** CBOR of the columns. */
+export const inflated = ({ bytes, deflated }: Omit<StoredColumns, 'crc32'>): Uint8Array =>
+  deflated ? inflateRawSync(bytes, { maxOutputLength: limits.packetBytesMax }) : bytes
+
 /** The packet of a stored, intact batch; signed where there is who signs. */
 export const toPacket = (
   header: Pick<ReadingBatch, 'seq' | 'sentAt' | 'historical'> & { readonly oldest: number },
   { bytes, deflated }: StoredColumns,
   sign?: SignPacket,
 ): Uint8Array => {
-  const columns = deflated ? inflateRawSync(bytes, { maxOutputLength: limits.packetBytesMax }) : bytes
+  const columns = inflated({ bytes, deflated })
   const { seq, oldest, sentAt, historical } = header
   const batch = { v: protocolVersion, seq, oldest, sentAt, historical, series: [] }
   // The number of a map's entries stands in front of them.

@@ -74,9 +74,10 @@ test(`after ${kills} kills every reading of the source is there exactly once`, a
   expect(slots).toBeGreaterThan(historySlots)
   const simulation = createSimulation({ seed: 5, intervalMs: interval })
   for (const meter of ['meter-001', 'meter-002', 'meter-003']) {
-    const readings = sequences.flatMap((seq) =>
-      (bySequence.get(seq) ?? []).filter((each) => each.meter === meter),
-    )
+    // Live readings overtake the backlog.
+    const readings = sequences
+      .flatMap((seq) => (bySequence.get(seq) ?? []).filter((each) => each.meter === meter))
+      .toSorted((a, b) => a.start - b.start)
     const times = readings.flatMap(({ start, values }) =>
       values.map((_, i) => (start - liveFrom) / interval + i),
     )
