@@ -85,6 +85,73 @@ describe('history', () => {
     expect(database.sqlite.prepare('SELECT count(*) FROM blocks').pluck().get()).toBe(1)
   })
 
+  test('answers the same after a restart, whatever of it the blocks on disk have', () => {
+    const write = fc.record({
+      meter: fc.constantFrom('a', 'b'),
+      slot: fc.integer({ min: 0, max: 4 * blockSlots }),
+      values: fc.array(fc.oneof(fc.nat(99), fc.constant(missing)), { minLength: 1, maxLength: 4 }),
+    })
+    const live = fc.nat(5 * blockSlots).map((slot) => ({ meter: 'a', slot, values: [slot] }))
+    fc.assert(
+      fc.property(fc.array(fc.oneof(write, live), { maxLength: 120 }), (writes) => {
+        opened?.close()
+        opened = undefined
+        rmSync(folder, { recursive: true })
+        folder = mkdtempSync(join(tmpdir(), 'imlma-history-'))
+        const { put, read } = open()
+        for (const { meter, slot, values } of writes) put(meter, slot, values)
+        const before = ['a', 'b'].map((meter) => read(meter, 0, 5 * blockSlots))
+        const again = open()
+        expect(['a', 'b'].map((meter) => again.read(meter, 0, 5 * blockSlots))).toEqual(before)
+      }),
+      { seed: 11, numRuns: 30 },
+    )
+  })
+
+  test('a correction that begins a block is not undone by what was written before it', () => {
+    const { put } = open()
+    const end = Math.ceil(origin / interval / blockSlots) * blockSlots - origin / interval - 1
+    put('a', end - 5, [1])
+    put('a', end, [5])
+    put('a', end, [6, 7])
+    expect(open().read('a', end, end + 2)).toEqual([6, 7])
+  })
+
+  test('writes the blocks of many meters now and then, and each reading at once', () => {
+    const { database, outbox } = open()
+    const column = (meter: number, slot: number) => ({
+      meter: `m${meter}`,
+      register,
+      interval,
+      start: origin + slot * interval,
+      values: Float32Array.of(slot),
+    })
+    const first = Math.ceil(origin / interval / blockSlots) * blockSlots - origin / interval
+    const meters = Array.from({ length: 100 }, (_, i) => i)
+    const put = (slot: number) =>
+      outbox.append(
+        meters.map((meter) => column(meter, first + slot)),
+        { historical: false },
+      )
+    const onDisk = () => {
+      const slots = database.sqlite
+        .prepare(`SELECT slots FROM blocks WHERE series = 1`)
+        .pluck()
+        .get() as Buffer
+      return Array.from({ length: blockSlots }, (_, i) => slots.readFloatLE(4 * i)).filter((v) => v === v)
+        .length
+    }
+    put(0)
+    expect(onDisk()).toBe(1)
+    for (let slot = 1; slot < 32; slot++) put(slot)
+    expect(onDisk()).toBe(1)
+    put(32)
+    expect(onDisk()).toBe(33)
+    put(33)
+    const again = open()
+    expect(again.read('m99', first, first + 34)).toEqual(Array.from({ length: 34 }, (_, i) => first + i))
+  })
+
   test('answers from the disk what was written before anybody read so far back', () => {
     const days = Array.from({ length: 7 * blockSlots }, (_, i) => i)
     const { put } = open()

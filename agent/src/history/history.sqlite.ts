@@ -1,14 +1,19 @@
 /**
  * History on disk, block by block, and its newest end in memory: as far back as anybody has read, so that an agent
  * keeps the context of the models it has and not of the longest there could be (1,000 meters: 1 to 3 MB, not 11).
+ *
+ * Blocks in memory may be newer than on disk; then what changed them is in the journal (`journal.sqlite.ts`), and is
+ * written again into them at a start.
  */
 
 import { limits } from '@imlma/protocol/limits'
 import { invariant } from '@imlma/protocol/result'
-import type { Appended } from '../outbox/outbox.ts'
+import type { ReadingSeries } from '@imlma/protocol/wire'
+import type { Appended, StoredColumns } from '../outbox/outbox.ts'
 import type { ReadingsDatabase } from '../outbox/database.sqlite.ts'
 import { createBlocks, type Blocks, type SeriesRow } from './blocks.sqlite.ts'
 import type { RecordingHistory } from './history.ts'
+import { createJournal, type Journal } from './journal.sqlite.ts'
 import {
   blockOf,
   blockSlots,
@@ -19,6 +24,7 @@ import {
   restoreBlock,
   writeRing,
   type Ring,
+  type Touched,
 } from './ring.ts'
 
 export interface HistoryOptions {
@@ -30,10 +36,15 @@ export interface HistoryOptions {
 
 interface Kept extends SeriesRow {
   readonly ring: Ring
+  /** Blocks that are newer here than on disk. */
+  ahead: Touched | undefined
 }
 
 /** Of a series that nobody has read: the block being written, and the one before. */
 const ringBlocksMin = 2
+
+/** A block in its table. */
+const blockBytes = blockSlots * Float32Array.BYTES_PER_ELEMENT
 
 export const createHistory = (database: ReadingsDatabase, options: HistoryOptions = {}): RecordingHistory => {
   const blocksMax = Math.ceil((options.slots ?? limits.contextLengthMax + blockSlots) / blockSlots)
@@ -41,13 +52,14 @@ export const createHistory = (database: ReadingsDatabase, options: HistoryOption
   const seriesMax = options.seriesMax ?? limits.seriesPerBatchMax
   const blocks = createBlocks(database)
   const listeners = new Set<(appended: Appended) => void>()
-  let kept = load(blocks, ringBlocks)
+  const journal = createJournal(database)
+  let kept = load(blocks, journal, ringBlocks)
 
   const keptOf = (meter: string, register: string, interval: number): Kept | undefined => {
     const known = kept.get(keyOf(meter, register, interval))
     if (known !== undefined || kept.size >= seriesMax) return known
     const id = blocks.addSeries(meter, register, interval)
-    const added = { id, meter, register, interval, ring: createRing(ringBlocks) }
+    const added = { id, meter, register, interval, ring: createRing(ringBlocks), ahead: undefined }
     kept.set(keyOf(meter, register, interval), added)
     return added
   }
@@ -69,6 +81,46 @@ export const createHistory = (database: ReadingsDatabase, options: HistoryOption
     }
   }
 
+  /** Writes every block that is newer in memory. */
+  const fold = (): void => {
+    for (const each of kept.values()) {
+      if (each.ahead === undefined) continue
+      for (let block = each.ahead.first; block <= each.ahead.last; block++)
+        blocks.put(each.id, block, blockOf(each.ring, block))
+      each.ahead = undefined
+    }
+    journal.clear()
+  }
+
+  /**
+   * Blocks of known series that these readings touch; undefined where they begin a block, reach behind the rings or
+   * bring a series: then blocks come and go on disk, and what is on disk must be as new as memory.
+   */
+  const touchedWithin = (series: readonly ReadingSeries[]): number | undefined => {
+    let touched = 0
+    for (const { meter, register, interval, start, values } of series) {
+      const each = kept.get(keyOf(meter, register, interval))
+      if (each === undefined && kept.size >= seriesMax) continue
+      const first = Math.floor(start / interval / blockSlots)
+      const last = Math.floor((start / interval + values.length - 1) / blockSlots)
+      if (each === undefined || last > each.ring.newestBlock || first < oldestBlock(each.ring))
+        return undefined
+      touched += last - first + 1
+    }
+    return touched
+  }
+
+  /** True where the journal has these readings, and the blocks wait. */
+  const postpone = (series: readonly ReadingSeries[], stored: readonly StoredColumns[]): boolean => {
+    const touched = touchedWithin(series)
+    const bytes = stored.reduce((sum, each) => sum + each.bytes.length, 0)
+    if (touched === undefined || touched * blockBytes < 2 * bytes) return false
+    journal.add(stored)
+    rewrite(kept, series)
+    if (journal.isFull()) fold()
+    return true
+  }
+
   /** Rings grow to what is read of them, as far as the disk goes back, and stay so until the next start. */
   const reachBack = ({ id, ring }: Kept, start: number, end: number): void => {
     const oldest = oldestBlock(ring)
@@ -83,7 +135,9 @@ export const createHistory = (database: ReadingsDatabase, options: HistoryOption
   }
 
   return {
-    write: (series) => {
+    write: (series, stored) => {
+      if (postpone(series, stored)) return
+      fold()
       for (const { meter, register, interval, start, values, quality } of series) {
         const each = keptOf(meter, register, interval)
         if (each !== undefined) write(each, start / interval, values, quality)
@@ -93,7 +147,7 @@ export const createHistory = (database: ReadingsDatabase, options: HistoryOption
       for (const listener of listeners) listener(appended)
     },
     rolledBack: () => {
-      kept = load(blocks, ringBlocks)
+      kept = load(blocks, journal, ringBlocks)
     },
     read: (meter, register, intervalMs, start, end, target) => {
       const length = (end - start) / intervalMs
@@ -120,14 +174,28 @@ export const createHistory = (database: ReadingsDatabase, options: HistoryOption
 const keyOf = (meter: string, register: string, interval: number): string =>
   `${interval}\n${register}\n${meter}`
 
-const load = (blocks: Blocks, ringBlocks: number): Map<string, Kept> => {
+const load = (blocks: Blocks, journal: Journal, ringBlocks: number): Map<string, Kept> => {
   const byId = new Map<number, Kept>()
-  for (const row of blocks.series()) byId.set(row.id, { ...row, ring: createRing(ringBlocks) })
+  for (const row of blocks.series())
+    byId.set(row.id, { ...row, ring: createRing(ringBlocks), ahead: undefined })
   for (const { series, block, slots } of blocks.all()) {
     const ring = byId.get(series)?.ring
     if (ring !== undefined) restoreBlock(ring, block, slots)
   }
-  return new Map(
+  const kept = new Map(
     [...byId.values()].map((each) => [keyOf(each.meter, each.register, each.interval), each] as const),
   )
+  for (const series of journal.all()) rewrite(kept, series)
+  return kept
+}
+
+/** Writes into the rings alone; they are ahead of the disk then. */
+const rewrite = (kept: ReadonlyMap<string, Kept>, series: readonly ReadingSeries[]): void => {
+  for (const { meter, register, interval, start, values, quality } of series) {
+    const each = kept.get(keyOf(meter, register, interval))
+    const touched = each && writeRing(each.ring, start / interval, values, quality)
+    if (each === undefined || touched === undefined) continue
+    const { first, last } = each.ahead ?? touched
+    each.ahead = { first: Math.min(first, touched.first), last: Math.max(last, touched.last) }
+  }
 }

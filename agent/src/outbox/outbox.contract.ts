@@ -35,7 +35,7 @@ export const parsed = ({ packet }: OutboundBatch) => {
 const sequences = (outbox: Outbox, window = everything) => outbox.next(window).map(({ seq }) => seq)
 
 /** Each batch as its sequence and its first value. */
-const values = (outbox: Outbox) =>
+const firstValues = (outbox: Outbox) =>
   outbox
     .next(everything)
     .map(parsed)
@@ -142,7 +142,7 @@ export const outboxContract = (create: () => OutboxUnderTest): void => {
       outbox.acknowledge(1)
       const again = reopen()
       again.append([columnOf('m', [2], 1)], { historical: false })
-      expect(values(again)).toEqual([
+      expect(firstValues(again)).toEqual([
         [1, 1],
         [2, 2],
       ])
@@ -217,7 +217,7 @@ export const outboxContract = (create: () => OutboxUnderTest): void => {
       again.append([columnOf('m', [3], 2)], { historical: false })
       // 1 may have left before the restart; 2 was numbered by a coordinator that knows another batch under it.
       expect(again.acknowledge(2)).toEqual({ removed: 0, renumbered: true })
-      expect(values(again)).toEqual([
+      expect(firstValues(again)).toEqual([
         [3, 1],
         [4, 2],
         [5, 3],

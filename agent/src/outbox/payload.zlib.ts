@@ -35,17 +35,13 @@ const stored = (bytes: Uint8Array, deflated: boolean) => ({ bytes, deflated, crc
 
 export const isIntact = (columns: StoredColumns): boolean => crc32(columns.bytes) === columns.crc32
 
-/** CBOR of the columns. */
-export const inflated = ({ bytes, deflated }: Omit<StoredColumns, 'crc32'>): Uint8Array =>
-  deflated ? inflateRawSync(bytes, { maxOutputLength: limits.packetBytesMax }) : bytes
-
 /** The packet of a stored, intact batch; signed where there is who signs. */
 export const toPacket = (
   header: Pick<ReadingBatch, 'seq' | 'sentAt' | 'historical'> & { readonly oldest: number },
   { bytes, deflated }: StoredColumns,
   sign?: SignPacket,
 ): Uint8Array => {
-  const columns = inflated({ bytes, deflated })
+  const columns = deflated ? inflateRawSync(bytes, { maxOutputLength: limits.packetBytesMax }) : bytes
   const { seq, oldest, sentAt, historical } = header
   const batch = { v: protocolVersion, seq, oldest, sentAt, historical, series: [] }
   // The number of a map's entries stands in front of them.
