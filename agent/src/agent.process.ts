@@ -28,6 +28,8 @@ import { fullCollection, keepTidy } from './memory.process.ts'
 import { openModels } from './models.process.ts'
 import type { Backlog } from './outbox/outbox.ts'
 import { startReporting } from './reported.timer.ts'
+import { isFactory } from './serving/baseline.ts'
+import { openFactorySeries } from './serving/factory-series.fs.ts'
 import type { Settings } from './settings.process.ts'
 import { openSources, openStoring, startForwarding } from './storing.process.ts'
 
@@ -114,9 +116,16 @@ const start = async (
     },
   })
 
-  const rooms = await openModels(join(dataDir, 'models'), link)
+  const modelsFolder = join(dataDir, 'models')
+  const rooms = await openModels(modelsFolder, link)
+  const factory = await openFactorySeries(
+    join(modelsFolder, 'factory.json'),
+    configuration.factory,
+    (cause) => log.warn({ err: cause }, 'what the models forecast is not kept'),
+  )
+  stops.push(factory.close)
   const forecasting = createForecasting(
-    { history, link, manifest: rooms.manifest, log },
+    { history, link, manifest: rooms.manifest, factory, log },
     { ...configuration, bootId },
   )
   stops.push(forecasting.stop)
@@ -129,6 +138,10 @@ const start = async (
     agentVersion,
     at: Date.now(),
     ...rooms.reportedModels(),
+    factory: forecasting.models
+      .models()
+      .filter(isFactory)
+      .map(({ model }) => model),
     backlog: outbox.backlog(),
   })
   const reporting = startReporting({ link, read: reported })

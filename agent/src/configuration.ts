@@ -2,6 +2,8 @@
 
 import { z } from 'zod'
 import { accept, refuse, type Result } from '@imlma/protocol/result'
+import { nameSchema } from '@imlma/protocol/wire'
+import { forecastedSchema } from './serving/baseline.ts'
 import { sourceConfigsSchema } from './sources/config.ts'
 
 export const configurationSchema = z.strictObject({
@@ -16,6 +18,41 @@ export const configurationSchema = z.strictObject({
     .default(256 * 1_048_576),
   /** Milliseconds of silence after which an interval closes without its last meters. */
   settleMs: z.int().min(10).max(600_000).default(1_000),
+  /**
+   * What is forecast by the factory version (seasonal naive) while no released version of the model of this name answers:
+   * the usual quarter-hourly energy, so that a new gateway forecasts from its first day. `{}`: nothing. What a released
+   * version forecast counts from then on.
+   */
+  factory: z.record(nameSchema, forecastedSchema).default({
+    load: {
+      quantity: 'active energy',
+      unit: 'kWh',
+      register: '1-0:1.29.0',
+      intervalMs: 900_000,
+      horizon: 96,
+      seasonSteps: 96,
+    },
+  }),
+  /**
+   * Bytes of model files on disk. What no model needs goes first, and a version that does not fit beside the active and
+   * the previous ones is not fetched: it has the largest model three times.
+   */
+  modelsBytesMax: z
+    .int()
+    .min(1_048_576)
+    .max(2 ** 40)
+    .default(768 * 1_048_576),
+  /** Bytes a second below which a download is given up, to be tried again later; 0: never. A slow radio has 10 kB/s. */
+  transferBytesPerSecondMin: z.int().min(0).max(1_000_000_000).default(256),
+  /** Runs that a new version answers well before it is committed. */
+  probationForecasts: z.int().min(1).max(1_000_000).default(3),
+  /**
+   * Hours of readings through which a new version has to answer beside the champion; errors are compared as the actuals
+   * come. 0 leaves it at the runs, and at a moment of quiet where nothing is asked: a gateway in the field has a day or more.
+   */
+  probationHours: z.number().min(0).max(8_760).default(0),
+  /** Error of a new version on probation against the champion's (MAE and RMSE) above which it is taken back. */
+  probationErrorRatioMax: z.number().min(1).max(100).default(1.2),
 })
 export type Configuration = Readonly<z.infer<typeof configurationSchema>>
 

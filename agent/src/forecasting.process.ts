@@ -13,6 +13,9 @@ import { startReporter, type Reporter } from './monitoring/reporter.timer.ts'
 import { createActiveModels, type ActiveModels } from './serving/active-models.ts'
 import { startForecastLoop } from './serving/forecaster.timer.ts'
 import { createForecaster, type Forecaster } from './serving/forecaster.ts'
+import { isFactory } from './serving/baseline.ts'
+import { withFactory } from './serving/factory.ts'
+import type { FactorySeries } from './serving/factory-series.fs.ts'
 import { createForecasts, type Forecasts } from './serving/forecasts.ts'
 import { loadModel } from './serving/session.onnx.ts'
 import type { ModelIdentity } from './serving/serving.ts'
@@ -38,6 +41,8 @@ interface Parts {
   readonly link: Pick<Link, 'publish' | 'connected' | 'reconnects'>
   /** What was signed with a version that is being loaded. */
   readonly manifest: (identity: ModelIdentity) => Promise<Manifest | undefined>
+  /** What is forecast as long as no released version answers. */
+  readonly factory: Pick<FactorySeries, 'known' | 'learn'>
   readonly log: Log
 }
 
@@ -56,7 +61,7 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
 
   const onCloseFailed = ({ model, version }: ModelIdentity, cause: unknown): void =>
     log.error({ model, version, err: cause }, 'a model did not close')
-  const models = createActiveModels({
+  const released = createActiveModels({
     now: monotonicMs,
     load: async (path, identity, contract) => {
       const loaded = await loadModel(path, identity, contract)
@@ -66,6 +71,7 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
     },
     onCloseFailed,
   })
+  const models = withFactory({ models: released, ...parts.factory })
   const shadows = createActiveModels({ now: monotonicMs, load: models.load, onCloseFailed })
   const monitor = createMonitor(
     {
@@ -107,6 +113,8 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
       turn: () => turn(),
       onForecast: forecasts.record,
       onBatch: (batch) => {
+        // Every window holds the seasonal-naive errors beside a version's own: there is nothing else to say of it.
+        if (isFactory(batch)) return
         monitor.onBatch(batch)
         shadowRunner.note(batch)
       },
@@ -127,7 +135,10 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
     start: () => {
       const run = (): Promise<void> => (round = forecaster.run())
       const loop = startForecastLoop({ forecaster: { run } })
-      stops.push(models.onRun(monitor.onRun), shadows.onRun(monitor.onShadowRun))
+      stops.push(
+        models.onRun((run) => (isFactory(run) ? undefined : monitor.onRun(run))),
+        shadows.onRun(monitor.onShadowRun),
+      )
       stops.push(shadowRunner.stop, loop.stop)
       stops.push(
         history.onAppend(({ series, historical }) => {

@@ -112,6 +112,8 @@ export const reportedSchema = headerSchema.extend({
     oldestAt: epochMsSchema.nullable(),
   }),
   models: z.record(nameSchema, reportedModelSchema),
+  /** Models that the factory version (seasonal naive, part of the agent) answers; absent where the agent has none. */
+  factory: z.array(nameSchema).max(64).optional(),
 })
 export type Reported = z.infer<typeof reportedSchema>
 
