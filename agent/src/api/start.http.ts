@@ -2,6 +2,7 @@
 
 import { createPosting } from '../sources/posting.ts'
 import type { ReadingSink } from '../sources/source.ts'
+import { isFactory } from '../serving/baseline.ts'
 import { createBatcher } from '../serving/batcher.ts'
 import { createApp, type ApiParts } from './app.http.ts'
 import type { AgentFigures, createMetrics } from './metrics.prom.ts'
@@ -23,8 +24,8 @@ export const startApi = (
     ...parts,
     models,
     batcher: createBatcher({ models, defer: (callback) => void setImmediate(callback) }),
-    // Only what answered its golden vectors is ever activated.
-    ready: () => models.models().length > 0,
+    // Only what answered its golden vectors is ever activated, but for the factory version: that one proves nothing.
+    ready: () => models.models().some((model) => !isFactory(model)),
     post: createPosting(sink),
     metrics: () => (metrics ??= import('./metrics.prom.ts').then((room) => room.createMetrics(figures))),
   })
