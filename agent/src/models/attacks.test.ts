@@ -237,9 +237,7 @@ describe('a stolen director key', () => {
       await gateway.idle()
       expect(await gateway.answers()).toBe(2)
     }
-    expect(new Set(gateway.codes())).toEqual(
-      new Set(['BAD_SIGNATURE', 'SHADOW_ONLY', 'WRONG_TARGET']),
-    )
+    expect(new Set(gateway.codes())).toEqual(new Set(['BAD_SIGNATURE', 'SHADOW_ONLY', 'WRONG_TARGET']))
     expect(await story.command(gateway, sealCommand(thief, { operation: 'pin', counter: 1 }))).toMatchObject({
       state: 'refused',
       code: 'NOT_AUTHORISED',
