@@ -31,6 +31,9 @@ import { startReporting } from './reported.timer.ts'
 import { isFactory } from './serving/baseline.ts'
 import { openFactorySeries } from './serving/factory-series.fs.ts'
 import type { Settings } from './settings.process.ts'
+import { isPostedSource } from './sources/posted-source.ts'
+import { createPosting } from './sources/posting.ts'
+import type { Source } from './sources/source.ts'
 import { openSources, openStoring, startForwarding } from './storing.process.ts'
 
 export interface RunningAgent {
@@ -109,7 +112,10 @@ const start = async (
   const alarms = createAlarms({
     link,
     now: Date.now,
+    monotonicMs: () => performance.now(),
     newId: randomUUID,
+    held: storing.heldAlarms,
+    onFailure: (cause) => log.error({ err: cause }, 'an alarm was not stored'),
     onRaised: (alarm) => {
       log.warn({ alarm }, 'alarm')
       audit.alarm(alarm)
@@ -164,15 +170,16 @@ const start = async (
   if (models !== undefined) stops.push(models.stop, models.onChange(reporting.changed))
 
   const sources = await openSources(configuration.sources, outbox, log)
+  const posting = createPosting({ sink: outbox, now: Date.now, sources: sources.filter(isPostedSource) })
   const { models: serving, forecasts, forecaster, shadowRunner, monitor } = forecasting
   const api = await startApi(
     {
       models: serving,
       forecasts,
-      sink: outbox,
+      post: posting.post,
       agentVersion,
       onFailed: (cause) => log.error({ err: cause }, 'a request failed'),
-      figures: () => toFigures({ link, backlog: outbox.backlog(), forecasting }),
+      figures: () => toFigures({ link, backlog: outbox.backlog(), forecasting, sources }),
       status: () => ({
         name: agent,
         site,
@@ -183,7 +190,12 @@ const start = async (
         windows: monitor
           .latest()
           .map((window) => ({ ...window, latencySketch: undefined, inputs: undefined })),
-        sources: sources.map((source) => ({ name: source.name, state: source.state() })),
+        sources: sources.map((source) => ({
+          name: source.name,
+          state: source.state(),
+          ...source.figures?.(),
+        })),
+        posted: posting.figures(),
       }),
     },
     settings,
@@ -212,7 +224,7 @@ const start = async (
   return { name: agent, url: api.url }
 }
 
-const toFigures = ({ link, backlog, forecasting }: FigureParts): AgentFigures => {
+const toFigures = ({ link, backlog, forecasting, sources }: FigureParts): AgentFigures => {
   const { rows, rowsSkipped, failures } = forecasting.forecaster.counts()
   const shadow = forecasting.shadowRunner.counts()
   const windows = forecasting.monitor.latest()
@@ -239,6 +251,7 @@ const toFigures = ({ link, backlog, forecasting }: FigureParts): AgentFigures =>
     shadowRows: shadow.rows,
     shadowRowsLeftOut: shadow.rowsSkipped + shadow.rowsDropped + shadow.rowsUnlike,
     shadowFailures: shadow.failures,
+    sources: sources.flatMap(({ name, figures }) => (figures === undefined ? [] : [{ name, ...figures() }])),
   }
 }
 
@@ -246,6 +259,7 @@ interface FigureParts {
   readonly link: Pick<Link, 'connected' | 'reconnects'>
   readonly backlog: Backlog
   readonly forecasting: Forecasting
+  readonly sources: readonly Source[]
 }
 
 /** What the control centre may expect of this agent. */

@@ -7,7 +7,8 @@ import type { History } from './history/history.ts'
 import { createForwarder, type Forwarder } from './link/forwarder.timer.ts'
 import type { Link } from './link/link.ts'
 import type { Log } from './log.pino.ts'
-import { openReadingsDatabase } from './outbox/database.sqlite.ts'
+import { openReadingsDatabase, type ReadingsDatabase } from './outbox/database.sqlite.ts'
+import { createHeldAlarms, type HeldAlarms } from './outbox/held-alarms.sqlite.ts'
 import { createOutbox } from './outbox/outbox.sqlite.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import type { SignPacket } from './outbox/payload.zlib.ts'
@@ -18,6 +19,9 @@ import type { Source } from './sources/source.ts'
 export interface Storing {
   readonly outbox: Outbox
   readonly history: History
+  readonly heldAlarms: HeldAlarms
+  /** What was lost with a broken file. */
+  readonly loss: ReadingsDatabase['loss']
   readonly close: () => void
 }
 
@@ -43,7 +47,7 @@ export const openStoring = (
     }
     database.close()
   }
-  return { outbox, history, close }
+  return { outbox, history, heldAlarms: createHeldAlarms(database), loss: database.loss, close }
 }
 
 export const startForwarding = (outbox: Outbox, link: Link, log: Log): Forwarder => {

@@ -72,8 +72,8 @@ const migrations = [
      ) GROUP BY moved;
    DROP TABLE numbering_1;
    CREATE TABLE alarms (
-     id INTEGER PRIMARY KEY AUTOINCREMENT,
-     bytes INTEGER NOT NULL,
+     id INTEGER PRIMARY KEY,
+     name TEXT NOT NULL,
      alarm TEXT NOT NULL
    );
    CREATE TABLE recent (
