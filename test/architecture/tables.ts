@@ -35,6 +35,7 @@ export const technologies: Readonly<Record<string, readonly string[] | 'any'>> =
   http: ['hono', '@hono/node-server', '@hono/zod-openapi'],
   kysely: ['kysely', 'better-sqlite3'],
   lowdb: ['lowdb'],
+  modbus: ['jsmodbus'],
   mqtt: ['mqtt'],
   nacl: ['tweetnacl'],
   net: [],

@@ -10,7 +10,7 @@ import { createApp, type ApiParts, type App } from './app.http.ts'
 import { createMetrics } from './metrics.prom.ts'
 import { listen } from './server.http.ts'
 
-const accepting: ApiParts['post'] = () => accept(1)
+const accepting: ApiParts['post'] = () => accept({ stored: 1 })
 
 interface Given {
   readonly active?: boolean
@@ -57,6 +57,7 @@ const create = ({ active = true, answer = (value) => value * 2, store = acceptin
     shadowRows: 8,
     shadowRowsLeftOut: 9,
     shadowFailures: 10,
+    sources: [],
   }
   const app = createApp(
     {
@@ -186,7 +187,7 @@ describe('what else is asked locally', () => {
     const { post } = create({
       store: (document, { historical }) => {
         asked.push([document, historical])
-        return historical ? refuse('OFF_GRID', 'between two intervals') : accept(2)
+        return historical ? refuse('OFF_GRID', 'between two intervals') : accept({ stored: 2 })
       },
     })
     const stored = await post('/readings', { meter: 'm' })
@@ -197,6 +198,19 @@ describe('what else is asked locally', () => {
       [{ meter: 'm' }, false],
       [undefined, true],
     ])
+  })
+
+  test('readings come one a line too, and a line that is none does not take the others with it', async () => {
+    const asked: unknown[] = []
+    const { post } = create({
+      store: (document, { isLines, source }) => {
+        asked.push([document, isLines, source])
+        return accept({ stored: 2, refused: 1 })
+      },
+    })
+    const answered = await post('/readings?source=meters', '{"meter":"m"}\n{"meter"\n\n{"meter":"n"}\n')
+    expect([answered.status, await answered.json()]).toEqual([201, { stored: 2, refused: 1 }])
+    expect(asked).toEqual([[[{ meter: 'm' }, undefined, { meter: 'n' }], true, 'meters']])
   })
 
   test('a full disk asks the sender to come again', async () => {

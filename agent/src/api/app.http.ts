@@ -7,7 +7,8 @@ import { LinearRouter } from 'hono/router/linear-router'
 import { limits } from '@imlma/protocol/limits'
 import type { Result } from '@imlma/protocol/result'
 import type { Forecasts } from '../serving/forecasts.ts'
-import { answerJson, parseJson, type Answer, type Asked, type Route } from './exchange.ts'
+import type { Posted, PostOptions } from '../sources/posting.ts'
+import { answerJson, parseJson, parseJsonLines, type Answer, type Asked, type Route } from './exchange.ts'
 import { inferenceRoutes, type InferenceParts } from './inference-routes.ts'
 import { toForecastView } from './forecast-view.ts'
 import { failed, refused } from './problem.ts'
@@ -15,7 +16,7 @@ import { failed, refused } from './problem.ts'
 export interface ApiParts extends InferenceParts {
   readonly forecasts: Pick<Forecasts, 'list' | 'count'>
   /** Stores posted readings; throws `Failure` where the store does not take them now. */
-  readonly post: (document: unknown, options: { readonly historical: boolean }) => Result<number>
+  readonly post: (document: unknown, options: PostOptions) => Result<Posted>
   /** Loaded by whoever asks first: an agent that nobody scrapes is spared it. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly read: () => Promise<string> }>
   /** Everything a technician asks first, as one document. */
@@ -69,8 +70,15 @@ const routesOf = (parts: ApiParts, postBytesMax: number): readonly Route[] => [
     path: '/readings',
     answer: ({ body, query }) => {
       if (body.length > postBytesMax) return tooLarge(postBytesMax)
-      const stored = parts.post(parseJson(body), { historical: query.get('historical') === 'true' })
-      return stored.ok ? answerJson({ stored: stored.value }, 201) : refused(stored.refusal)
+      // JSON, or one JSON document a line (NDJSON), whatever the request calls it.
+      const document = parseJson(body)
+      const lines = document === undefined ? parseJsonLines(body) : undefined
+      const stored = parts.post(lines ?? document, {
+        historical: query.get('historical') === 'true',
+        isLines: lines !== undefined,
+        source: query.get('source') ?? undefined,
+      })
+      return stored.ok ? answerJson(stored.value, 201) : refused(stored.refusal)
     },
   },
   {

@@ -1,5 +1,7 @@
 /** A request and its answer as values, so that what the local API says is told without a server. */
 
+import { limits } from '@imlma/protocol/limits'
+
 export interface Asked {
   readonly method: string
   /** Path and query as they came. */
@@ -40,6 +42,17 @@ export const parseJson = (body: Uint8Array): unknown => {
   } catch {
     return undefined
   }
+}
+
+/** Lines read in one request: as many as columns fit a batch. */
+const linesMax = limits.seriesPerBatchMax
+
+/** The documents of NDJSON, undefined for a line that is none; undefined where there is only one line, or too many. */
+export const parseJsonLines = (body: Uint8Array): readonly unknown[] | undefined => {
+  const lines = new TextDecoder().decode(body).split('\n')
+  const written = lines.map((line) => line.trim()).filter((line) => line !== '')
+  if (written.length < 2 || written.length > linesMax) return undefined
+  return written.map((line) => parseJson(new TextEncoder().encode(line)))
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })

@@ -1,6 +1,7 @@
 /** The agent's figures for Prometheus, read at the moment they are asked for. Base units: seconds, bytes. */
 
 import { Gauge, Registry } from 'prom-client'
+import type { SourceFigures } from '../sources/source-figures.ts'
 
 export interface AgentFigures {
   readonly residentBytes: number
@@ -20,6 +21,7 @@ export interface AgentFigures {
   /** Not run: too many gaps, too slow, or another series than the champion's. */
   readonly shadowRowsLeftOut: number
   readonly shadowFailures: number
+  readonly sources: readonly (SourceFigures & { readonly name: string })[]
 }
 
 export interface ModelFigures {
@@ -49,6 +51,18 @@ export const createMetrics = (read: () => AgentFigures) => {
     [gauge('shadow_rows_left_out_total', 'Forecasts not made in shadow.'), (f) => f.shadowRowsLeftOut],
     [gauge('shadow_failures_total', 'Runs in shadow that failed.'), (f) => f.shadowFailures],
   ]
+  const ofSources: readonly (readonly [Gauge<'source'>, (figures: SourceFigures) => number])[] = [
+    [gauge('source_samples_total', 'Samples that a source brought.', ['source']), (f) => f.samples],
+    [gauge('source_readings_total', 'Readings made of them.', ['source']), (f) => f.readings],
+    [gauge('source_repeated_total', 'Samples that came again.', ['source']), (f) => f.repeated],
+    [gauge('source_late_total', 'Samples behind newer ones.', ['source']), (f) => f.late],
+    [gauge('source_too_late_total', 'Samples too late to count.', ['source']), (f) => f.tooLate],
+    [gauge('source_corrected_total', 'Readings sent again.', ['source']), (f) => f.corrected],
+    [gauge('source_counter_resets_total', 'Counters set back.', ['source']), (f) => f.resets],
+    [gauge('source_lost_total', 'Readings that no store took.', ['source']), (f) => f.lost],
+    [gauge('source_interruptions_total', 'Times that it was not there.', ['source']), (f) => f.interruptions],
+  ]
+  const malformed = gauge('source_malformed_total', 'Inputs that could not be read.', ['source', 'code'])
   const served = gauge('served_version', 'Version that answers.', ['model'])
   const latency = gauge('run_seconds', 'Duration of a run in the last window.', ['model', 'quantile'])
   const inShadow = gauge('shadow_version', 'Version that runs beside the champion.', ['model'])
@@ -61,6 +75,10 @@ export const createMetrics = (read: () => AgentFigures) => {
       for (const [each, of] of plain) each.set(of(figures))
       // What is gone must not be reported for ever.
       for (const each of [served, latency, inShadow, shadowLatency]) each.reset()
+      for (const source of figures.sources) {
+        for (const [each, of] of ofSources) each.set({ source: source.name }, of(source))
+        for (const { code, count } of source.rejects) malformed.set({ source: source.name, code }, count)
+      }
       for (const each of figures.models) tell(each, served, latency)
       for (const each of figures.shadows) tell(each, inShadow, shadowLatency)
       return registry.metrics()

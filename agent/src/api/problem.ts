@@ -38,6 +38,7 @@ const statuses: Readonly<Record<string, number>> = {
   MODEL_NOT_FOUND: 404,
   VERSION_NOT_SERVED: 404,
   NOT_FOUND: 404,
+  NO_SUCH_SOURCE: 404,
   TOO_LARGE: 413,
   OVERLOADED: 503,
   RUN_FAILED: 500,

@@ -3,6 +3,14 @@
 import { z } from 'zod'
 import { limits } from '@imlma/protocol/limits'
 import { epochMsSchema, nameSchema } from '@imlma/protocol/wire'
+import {
+  dsmrSchema,
+  fileSchema,
+  httpSchema,
+  modbusSchema,
+  mqttSchema,
+  standardInputSchema,
+} from './config-kinds.ts'
 
 const label = z.string().min(1).max(limits.nameLengthMax)
 
@@ -51,7 +59,16 @@ const replaySchema = z.object({
   registers: z.record(z.string(), label).exactOptional(),
 })
 
-export const sourceConfigSchema = z.discriminatedUnion('kind', [simulatedSchema, replaySchema])
+export const sourceConfigSchema = z.discriminatedUnion('kind', [
+  simulatedSchema,
+  replaySchema,
+  mqttSchema,
+  fileSchema,
+  standardInputSchema,
+  httpSchema,
+  modbusSchema,
+  dsmrSchema,
+])
 export type SourceConfig = z.infer<typeof sourceConfigSchema>
 
 /** Sources of one agent; their names differ. */
@@ -60,4 +77,7 @@ export const sourceConfigsSchema = z
   .max(64)
   .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, {
     message: 'two sources share a name',
+  })
+  .refine((all) => all.filter(({ kind }) => kind === 'stdin').length <= 1, {
+    message: 'standard input has one reader',
   })

@@ -8,20 +8,27 @@ const quarterHour = 900_000
 
 const setUp = (failure?: Error) => {
   const stored: { series: readonly ReadingSeries[]; historical: boolean }[] = []
-  const posting = createPosting({
-    append: (series, { historical }) => {
-      if (failure !== undefined) throw failure
-      stored.push({ series, historical })
+  const { post: postAs, figures } = createPosting({
+    sink: {
+      append: (series, { historical }) => {
+        if (failure !== undefined) throw failure
+        stored.push({ series, historical })
+      },
     },
+    now: () => at,
   })
-  const post = (document: unknown, historical = false) => posting(document, { historical })
-  return { stored, post }
+  const post = (document: unknown, historical = false) => postAs(document, { historical })
+  const postLines = (documents: readonly unknown[]) => postAs(documents, { historical: false, isLines: true })
+  return { stored, post, postLines, figures, postAs }
 }
 
 describe('posted readings', () => {
   test('one reading takes the usual register and interval', () => {
     const { stored, post } = setUp()
-    expect(post({ meter: 'm', at: '2024-05-01T02:00:00+02:00', value: 1.5 })).toEqual({ ok: true, value: 1 })
+    expect(post({ meter: 'm', at: '2024-05-01T02:00:00+02:00', value: 1.5 })).toEqual({
+      ok: true,
+      value: { stored: 1 },
+    })
     const values = Float32Array.of(1.5)
     expect(stored).toEqual([
       {
@@ -74,6 +81,36 @@ describe('posted readings', () => {
     const { stored, post } = setUp()
     expect(post(document)).toMatchObject({ ok: false, refusal: { code } })
     expect(stored).toEqual([])
+  })
+
+  test('of lines the good ones are stored, and the others counted with an example', () => {
+    const { stored, postLines, figures } = setUp()
+    const lines = [{ meter: 'm', at, value: 1 }, undefined, { meter: 'n', at: at + 1, value: 2 }]
+    expect(postLines(lines)).toMatchObject({ ok: true, value: { stored: 1, refused: 2 } })
+    expect(stored).toHaveLength(1)
+    expect(figures()).toMatchObject({
+      readings: 1,
+      malformed: 2,
+      rejects: [
+        { code: 'MALFORMED', count: 1 },
+        { code: 'OFF_GRID', count: 1, example: JSON.stringify(lines[2]) },
+      ],
+    })
+  })
+
+  test('lines without a single reading are refused with the reason of the first', () => {
+    const { stored, postLines } = setUp()
+    expect(postLines([{ meter: 'n', at: at + 1, value: 2 }, 5])).toMatchObject({
+      refusal: { code: 'OFF_GRID' },
+    })
+    expect(stored).toEqual([])
+  })
+
+  test('a source that nobody configured is refused', () => {
+    const { postAs } = setUp()
+    expect(postAs({}, { historical: false, source: 'x' })).toMatchObject({
+      refusal: { code: 'NO_SUCH_SOURCE' },
+    })
   })
 
   test('what the store does not take now is thrown on', () => {

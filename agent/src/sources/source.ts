@@ -1,5 +1,6 @@
 /** Where readings come from. A source knows its meters and hands readings to the sink; the outbox is the sink. */
 
+import type { SourceFigures } from './source-figures.ts'
 import type { AppendOptions, Backlog } from '../outbox/outbox.ts'
 import type { ReadingSeries } from '@imlma/protocol/wire'
 
@@ -20,13 +21,16 @@ export interface SourceSeries {
   readonly unit: string | null
 }
 
-export type SourceState = 'stopped' | 'history' | 'live' | 'held back' | 'ended' | 'failed'
+export type SourceState = 'stopped' | 'connecting' | 'history' | 'live' | 'held back' | 'ended' | 'failed'
 
 export interface Source {
   /** Names the cursor: keep it over restarts. */
   readonly name: string
+  /** As far as they are known before anything came. */
   readonly series: readonly SourceSeries[]
   readonly state: () => SourceState
+  /** What came and what could not be read; of sources that read what others write. */
+  readonly figures?: () => SourceFigures
   readonly start: () => void
   /** Resolves when nothing of the source runs any more. */
   readonly stop: () => Promise<void>

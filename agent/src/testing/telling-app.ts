@@ -28,7 +28,7 @@ export const tellingApp = () => {
       forecasts: createForecasts({ now: () => 0 }),
       post: (document) => {
         const posted = parsePosted(document, { register: '1-0:1.8.0', intervalMs: 900_000 })
-        return posted.ok ? accept(posted.value.length) : posted
+        return posted.ok ? accept({ stored: posted.value.length }) : posted
       },
       metrics: () => Promise.resolve({ contentType: 'text/plain', read: () => Promise.resolve('') }),
       status: () => ({}),

@@ -5,7 +5,7 @@
 
 import { Encoder } from 'cbor-x'
 import type { z } from 'zod'
-import { refuse, type Result } from '../result.ts'
+import { accept, refuse, type Result } from '../result.ts'
 import { parseMessage, type MessageRefusal } from './header.ts'
 
 // Records and structure sharing are extensions of cbor-x that no other CBOR reader knows.
@@ -20,14 +20,21 @@ export const parseCborMessage = <Message>(
   bytes: Uint8Array,
   bytesMax: number,
 ): Result<Message, MessageRefusal> => {
+  const document = decodeCbor(bytes, bytesMax)
+  return document.ok ? parseMessage(schema, document.value) : document
+}
+
+/** A CBOR document of whatever form: what is not one of our messages. */
+export const decodeCbor = (
+  bytes: Uint8Array,
+  bytesMax: number,
+): Result<unknown, 'TOO_LARGE' | 'MALFORMED'> => {
   if (bytes.byteLength > bytesMax) {
     return refuse('TOO_LARGE', `${bytes.byteLength} bytes, at most ${bytesMax} are read`)
   }
-  let document: unknown
   try {
-    document = codec.decode(bytes)
+    return accept(codec.decode(bytes) as unknown)
   } catch {
     return refuse('MALFORMED', 'not a CBOR document')
   }
-  return parseMessage(schema, document)
 }

@@ -1,0 +1,75 @@
+/**
+ * Where reading a followed file goes on: in which of the files that bear its name, and at which byte.
+ *
+ *   meters.csv.2 (oldest) → meters.csv.1 → meters.csv (grows)
+ *
+ * A file is known by its beginning and its inode: rotation renames it, truncation and a reused inode change the
+ * beginning. Whoever was away reads the rest of the file that he knew and everything younger, oldest first.
+ */
+
+import { z } from 'zod'
+
+const placeSchema = z.object({
+  inode: z.string(),
+  /** Digest of the first bytes, as far as they were read, and how many these were. */
+  head: z.object({ bytes: z.int().min(0), sha256: z.string() }),
+  /** Byte after the last line that was read. */
+  offset: z.int().min(0),
+})
+export type FilePlace = z.infer<typeof placeSchema>
+
+export const parsePlace = (written: unknown): FilePlace | undefined => placeSchema.safeParse(written).data
+
+/** A file that bears the name, or the name and a suffix. */
+export interface Sibling {
+  readonly path: string
+  readonly inode: string
+  readonly size: number
+  readonly modifiedAt: number
+}
+
+/** Rotated ones from the oldest on, the one that grows last. */
+export const inOrder = (siblings: readonly Sibling[], active: string): readonly Sibling[] =>
+  siblings.toSorted(
+    (a, b) =>
+      Number(a.path === active) - Number(b.path === active) ||
+      a.modifiedAt - b.modifiedAt ||
+      rotationOf(b.path) - rotationOf(a.path) ||
+      a.path.localeCompare(b.path),
+  )
+
+/** `.2` is older than `.1`; other suffixes are dates, and sort as text. */
+const rotationOf = (path: string): number => Number(/\.(\d{1,4})$/.exec(path)?.[1] ?? 0)
+
+/** What can be read as text among the files of a folder that a rotation leaves. */
+export const isSibling = (name: string, active: string): boolean =>
+  name === active ||
+  (name.startsWith(`${active}.`) && !/\.(?:gz|xz|bz2|zst|zip|tmp|swp)$/.test(name)) ||
+  isDated(name, active)
+
+/** `meters-20260101.csv` of `meters.csv`, as logrotate's `dateext` with `extension` names it. */
+const isDated = (name: string, active: string): boolean => {
+  const dot = active.lastIndexOf('.')
+  if (dot <= 0) return false
+  const [stem, extension] = [active.slice(0, dot), active.slice(dot)]
+  return (
+    name.startsWith(`${stem}-`) &&
+    name.endsWith(extension) &&
+    /^[\d-]+$/.test(name.slice(stem.length + 1, -extension.length))
+  )
+}
+
+/** The sibling that `place` is in; `isHead` compares its beginning. Inode and beginning before the beginning alone. */
+export const findPlace = async (
+  siblings: readonly Sibling[],
+  place: FilePlace,
+  isHead: (sibling: Sibling, head: FilePlace['head']) => Promise<boolean>,
+): Promise<Sibling | undefined> => {
+  const fitting: Sibling[] = []
+  for (const sibling of siblings) {
+    if (sibling.size >= place.offset && (await isHead(sibling, place.head))) fitting.push(sibling)
+  }
+  // An empty beginning is everybody's.
+  const byHead = place.head.bytes > 0 ? fitting.at(-1) : undefined
+  return fitting.find(({ inode }) => inode === place.inode) ?? byHead
+}
