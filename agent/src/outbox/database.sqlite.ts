@@ -1,20 +1,27 @@
 /**
- * The agent's file of readings: opened, migrated, and set aside where it is broken. An agent always starts; what it
- * had to leave behind is kept beside the new file and reported.
+ * The agent's file of readings: opened, migrated, and set aside where it is broken. An agent always starts: what can be
+ * read of a broken file goes into the new one (`salvage.sqlite.ts`), what cannot is counted and reported.
  */
 
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { Failure } from '@imlma/protocol/result'
+import { salvage, type Salvaged } from './salvage.sqlite.ts'
 
 export interface ReadingsDatabase {
   readonly sqlite: Database.Database
   /** Set when the file that was there could not be used. */
-  readonly loss: { readonly movedTo: string; readonly cause: string } | undefined
+  readonly loss: Loss | undefined
   /** The failure to throw for an error of SQLite; a broken file is marked, so that the next start sets it aside. */
   readonly toFailure: (cause: unknown) => Failure
   readonly close: () => void
+}
+
+export interface Loss extends Salvaged {
+  /** The broken file; it is removed where it is larger than a gateway can spare for what nobody may ever look at. */
+  readonly movedTo: string
+  readonly cause: string
 }
 
 /** One entry a version of the file; `user_version` counts how many have run. Never change one, add one. */
@@ -87,24 +94,34 @@ const migrations = [
 /** A larger file is not read through at the start: the agent has 1.5 s to its first forecast. */
 const checkedBytesMax = 128 * 1_048_576
 
-/** Broken files kept beside the good one; older ones are removed, a gateway has little flash. */
+/** Broken files kept beside the good one, and their size; what could be read of them is in the good one. */
 const brokenFilesMax = 2
+const brokenBytesMax = 32 * 1_048_576
 
 /** Throws `Failure` STORE_BUSY where another process has the file, STORE_FAILED where the folder cannot be used. */
 export const openReadingsDatabase = (path: string, now: () => number): ReadingsDatabase => {
   const folder = dirname(path)
   const suspect = `${path}.suspect`
-  let loss: ReadingsDatabase['loss']
+  let loss: Loss | undefined
   let sqlite: Database.Database
+  const beginAnew = (cause: string): Database.Database => {
+    const movedTo = setAside(path, now())
+    const begun = open(path)
+    loss = { movedTo, cause, ...salvage(movedTo, begun, migrations.length) }
+    removeBroken(path)
+    return begun
+  }
   try {
     mkdirSync(folder, { recursive: true })
-    if (existsSync(suspect)) loss = { movedTo: setAside(path, now()), cause: 'was found broken before' }
-    try {
-      sqlite = open(path)
-    } catch (cause) {
-      if (!isBroken(cause)) throw cause
-      loss = { movedTo: setAside(path, now()), cause: String(cause) }
-      sqlite = open(path)
+    if (existsSync(suspect)) {
+      sqlite = beginAnew('was found broken before')
+    } else {
+      try {
+        sqlite = open(path)
+      } catch (cause) {
+        if (!isBroken(cause)) throw cause
+        sqlite = beginAnew(String(cause))
+      }
     }
     rmSync(suspect, { force: true })
   } catch (cause) {
@@ -162,19 +179,30 @@ const codeOf = (cause: unknown): string => (cause instanceof Database.SqliteErro
 const isBroken = (cause: unknown): boolean =>
   cause instanceof BrokenFile || /^SQLITE_(CORRUPT|NOTADB)/.test(codeOf(cause))
 
+const suffixes = ['', '-wal', '-shm']
+
 /** Renames the file and what SQLite keeps beside it; returns the new path of the file. */
 const setAside = (path: string, at: number): string => {
-  const folder = dirname(path)
-  const prefix = `${basename(path)}.broken-`
-  const movedTo = join(folder, `${prefix}${String(at).padStart(15, '0')}`)
-  for (const suffix of ['', '-wal', '-shm']) {
+  const movedTo = `${path}${brokenMark}${String(at).padStart(15, '0')}`
+  for (const suffix of suffixes) {
     if (existsSync(path + suffix)) renameSync(path + suffix, movedTo + suffix)
   }
-  const kept = readdirSync(folder).filter((name) => name.startsWith(prefix) && /\d$/.test(name))
-  for (const name of kept.toSorted().slice(0, -brokenFilesMax)) {
-    for (const suffix of ['', '-wal', '-shm']) rmSync(join(folder, name + suffix), { force: true })
-  }
   return movedTo
+}
+
+const brokenMark = '.broken-'
+
+/** Keeps the newest broken files, within their bounds. */
+const removeBroken = (path: string): void => {
+  const folder = dirname(path)
+  const prefix = basename(path) + brokenMark
+  const broken = readdirSync(folder).filter((name) => name.startsWith(prefix) && /\d$/.test(name))
+  let bytes = 0
+  for (const [i, name] of broken.toSorted().toReversed().entries()) {
+    bytes += statSync(join(folder, name)).size
+    if (i < brokenFilesMax && bytes <= brokenBytesMax) continue
+    for (const suffix of suffixes) rmSync(join(folder, name + suffix), { force: true })
+  }
 }
 
 const toFailure = (cause: unknown): Failure => {

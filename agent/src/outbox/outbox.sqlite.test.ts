@@ -1,10 +1,12 @@
 import {
   closeSync,
+  copyFileSync,
   existsSync,
   mkdtempSync,
   openSync,
   readdirSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -117,7 +119,98 @@ describe('the file of readings', () => {
     // A new file must not number before the coordinator has spoken.
     expect(outbox.next(everything)).toEqual([])
     outbox.acknowledge(50)
-    expect(outbox.next(everything).map(({ seq }) => seq)).toEqual([51])
+    expect(outbox.next(everything)[0]?.seq).toBe(51)
+  })
+
+  test('gives everything that can be read of it to the new one, and what cannot is counted', () => {
+    fill()
+    const path = join(folder, 'readings.db')
+    const spoilt = new Database(path)
+    const page = spoilt
+      .prepare(
+        `SELECT pageno FROM dbstat WHERE name = 'batches' AND pagetype = 'leaf' ORDER BY pageno LIMIT 1 OFFSET 3`,
+      )
+      .pluck()
+    let leaf = 0
+    try {
+      leaf = Number(page.get())
+    } catch {
+      // This SQLite tells nothing of its pages: a page in the middle.
+      leaf = 12
+    }
+    spoilt.close()
+    const file = openSync(path, 'r+')
+    writeSync(file, Buffer.alloc(4_096, 0xa5), 0, 4_096, (leaf - 1) * 4_096)
+    closeSync(file)
+    const { database, outbox } = openAt('readings.db')
+    const { batches = 0, readings, lostBatches = 0 } = database.loss ?? {}
+    expect(batches).toBeGreaterThan(25)
+    expect(batches).toBeLessThan(50)
+    expect(lostBatches).toBeGreaterThan(0)
+    expect(lostBatches).toBeLessThanOrEqual(50 - batches)
+    expect(outbox.backlog()).toMatchObject({ batches, readings })
+    expect(outbox.next(everything)).toEqual([])
+    outbox.acknowledge(0)
+    expect(outbox.next(everything).map(parsed)).toHaveLength(batches)
+  })
+
+  test('that was only suspected loses nothing, and sends nothing twice under two sequences', () => {
+    const { database, outbox } = openAt('readings.db')
+    outbox.acknowledge(0)
+    for (let i = 0; i < 5; i++)
+      outbox.append([columnOf('m', [i], i)], { historical: false, cursor: { source: 's', position: `${i}` } })
+    outbox.next({ ...everything, batchesMax: 3 })
+    database.toFailure(new Database.SqliteError('malformed', 'SQLITE_CORRUPT'))
+    database.close()
+    const again = openAt('readings.db')
+    expect(again.database.loss).toMatchObject({ batches: 5, readings: 5, lostBatches: 0 })
+    expect(again.outbox.position('s')).toBe('4')
+    expect(again.outbox.next(everything)).toEqual([])
+    // Two of three had arrived.
+    again.outbox.acknowledge(2)
+    const left = again.outbox.next(everything).map(parsed)
+    expect(left.map(({ seq, series }) => [seq, series[0]?.values[0]])).toEqual([
+      [3, 2],
+      [4, 3],
+      [5, 4],
+    ])
+  })
+
+  test('cut short in its last write has everything before it', () => {
+    const { database, outbox } = openAt('readings.db')
+    outbox.acknowledge(0)
+    for (let i = 0; i < 20; i++) outbox.append([columnOf('m', [i], i)], { historical: false })
+    const path = join(folder, 'readings.db')
+    const walBytes = statSync(`${path}-wal`).size
+    const counts = Array.from({ length: 24 }, (_, cut) => {
+      const torn = join(folder, `torn-${cut}.db`)
+      copyFileSync(path, torn)
+      copyFileSync(`${path}-wal`, `${torn}-wal`)
+      truncateSync(`${torn}-wal`, Math.floor((walBytes * cut) / 23) - (cut % 2) * 37)
+      const copy = openAt(`torn-${cut}.db`)
+      expect(copy.database.loss).toBeUndefined()
+      copy.outbox.acknowledge(0)
+      const sent = copy.outbox.next(everything).map((each) => parsed(each).series[0]?.values[0])
+      expect(sent.toSorted((a, b) => Number(a) - Number(b))).toEqual(sent.map((_value, i) => i))
+      return sent.length
+    })
+    database.close()
+    expect(counts.toSorted((a, b) => a - b)).toEqual(counts)
+    expect(new Set(counts).size).toBeGreaterThan(10)
+  })
+
+  test('that can only be read keeps what it has, sends what has a sequence, and heals', () => {
+    const { database, outbox } = openAt('readings.db')
+    outbox.acknowledge(0)
+    outbox.append([columnOf('m', [1])], { historical: false })
+    outbox.next(everything)
+    database.sqlite.pragma('query_only = 1')
+    expect(codeOf(() => outbox.append([columnOf('m', [2], 1)], { historical: false }))).toBe('STORE_FAILED')
+    expect(outbox.next(everything).map(({ seq }) => seq)).toEqual([1])
+    expect(outbox.acknowledge(1).removed).toBe(1)
+    database.sqlite.pragma('query_only = 0')
+    outbox.append([columnOf('m', [2], 1)], { historical: false })
+    expect(outbox.next(everything).map(({ seq }) => seq)).toEqual([2])
   })
 
   test('that is sound opens without a loss', () => {
