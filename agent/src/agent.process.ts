@@ -135,7 +135,8 @@ const start = async (
     { ...configuration, bootId },
   )
   stops.push(forecasting.stop)
-  const forwarder = startForwarding(outbox, link, log)
+  storing.onAlarm(alarms.raise)
+  const forwarder = startForwarding({ outbox, link, log }, configuration)
   stops.push(forwarder.stop)
 
   const reported = (): Reported => ({
@@ -243,6 +244,7 @@ const toFigures = ({ link, backlog, forecasting, sources }: FigureParts): AgentF
     backlogReadings: backlog.readings,
     backlogBytes: backlog.bytes,
     droppedReadings: backlog.dropped,
+    droppedByClass: backlog.droppedByClass,
     forecastRows: rows,
     forecastRowsSkipped: rowsSkipped,
     forecastFailures: failures,

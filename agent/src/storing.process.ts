@@ -4,14 +4,16 @@ import { join } from 'node:path'
 import { Failure } from '@imlma/protocol/result'
 import { createHistory } from './history/history.sqlite.ts'
 import type { History } from './history/history.ts'
+import type { Raised } from './alarms.ts'
 import { createForwarder, type Forwarder } from './link/forwarder.timer.ts'
 import type { Link } from './link/link.ts'
 import type { Log } from './log.pino.ts'
-import { openReadingsDatabase, type ReadingsDatabase } from './outbox/database.sqlite.ts'
+import { openReadingsDatabase, type Loss } from './outbox/database.sqlite.ts'
 import { createHeldAlarms, type HeldAlarms } from './outbox/held-alarms.sqlite.ts'
 import { createOutbox } from './outbox/outbox.sqlite.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import type { SignPacket } from './outbox/payload.zlib.ts'
+import { noTrouble, stepTrouble, type StoreEvent, type TroubleAlarm } from './outbox/trouble.ts'
 import type { SourceConfig } from './sources/config.ts'
 import { createSource } from './sources/create-source.fs.ts'
 import type { Source } from './sources/source.ts'
@@ -20,8 +22,8 @@ export interface Storing {
   readonly outbox: Outbox
   readonly history: History
   readonly heldAlarms: HeldAlarms
-  /** What was lost with a broken file. */
-  readonly loss: ReadingsDatabase['loss']
+  /** From now on, and once for a file that was found broken at the start. */
+  readonly onAlarm: (raise: (raised: Raised) => void) => void
   readonly close: () => void
 }
 
@@ -35,10 +37,11 @@ export const openStoring = (
   if (database.loss !== undefined)
     log.error(database.loss, 'the file of readings was broken and is set aside')
   const history = createHistory(database)
-  const outbox = createOutbox(
+  const stored = createOutbox(
     { database, now: Date.now, participants: [history], ...(sign && { sign }) },
     { bytesMax },
   )
+  const { outbox, onAlarm } = watchStore(stored, { bytesMax, loss: database.loss, log })
   const close = (): void => {
     try {
       outbox.settle()
@@ -47,15 +50,61 @@ export const openStoring = (
     }
     database.close()
   }
-  return { outbox, history, heldAlarms: createHeldAlarms(database), loss: database.loss, close }
+  return { outbox, history, heldAlarms: createHeldAlarms(database), onAlarm, close }
 }
 
-export const startForwarding = (outbox: Outbox, link: Link, log: Log): Forwarder => {
-  const forwarder = createForwarder({
-    outbox,
-    link,
-    onFailure: (cause) => log.error({ err: cause }, 'readings were not forwarded'),
-  })
+interface Watched {
+  readonly bytesMax: number
+  readonly loss: Loss | undefined
+  readonly log: Log
+}
+
+/** The outbox, with an alarm where it cannot store, drops for its quota, or began with a broken file. */
+const watchStore = (outbox: Outbox, { bytesMax, loss, log }: Watched) => {
+  let trouble = noTrouble(outbox.backlog().dropped)
+  let raise: ((raised: Raised) => void) | undefined
+  const tell = ({ code, ...evidence }: TroubleAlarm & Raised['evidence']): void =>
+    raise?.({
+      model: null,
+      version: null,
+      kind: 'storage',
+      level: 'act',
+      value: null,
+      limit: null,
+      evidence: { code, ...evidence },
+    })
+  const step = (event: StoreEvent): void => {
+    const next = stepTrouble(trouble, event)
+    trouble = next.trouble
+    if (next.healed !== undefined) log.info({ code: next.healed }, 'readings are stored again')
+    if (next.alarm !== undefined) tell({ ...next.alarm })
+  }
+  const append: Outbox['append'] = (series, options) => {
+    try {
+      outbox.append(series, options)
+    } catch (cause) {
+      if (cause instanceof Failure) step({ kind: 'failed', code: cause.code })
+      throw cause
+    }
+    const { bytes, dropped } = outbox.backlog()
+    step({ kind: 'stored', bytes, bytesMax, dropped })
+  }
+  const onAlarm: Storing['onAlarm'] = (listener) => {
+    raise = listener
+    if (loss === undefined) return
+    const { batches, readings, lostBatches } = loss
+    const detail = 'the file of readings was broken; what could be read of it is kept'
+    tell({ code: 'STORE_CORRUPT', detail, batches, readings, lostBatches, cause: loss.cause.slice(0, 500) })
+  }
+  return { outbox: { ...outbox, append }, onAlarm }
+}
+
+export const startForwarding = (
+  { outbox, link, log }: { readonly outbox: Outbox; readonly link: Link; readonly log: Log },
+  options: { readonly backlogBytesPerSecondMax: number },
+): Forwarder => {
+  const onFailure = (cause: unknown): void => log.error({ err: cause }, 'readings were not forwarded')
+  const forwarder = createForwarder({ outbox, link, onFailure }, options)
   forwarder.start()
   return forwarder
 }

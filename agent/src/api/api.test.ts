@@ -49,6 +49,7 @@ const create = ({ active = true, answer = (value) => value * 2, store = acceptin
     backlogReadings: 5,
     backlogBytes: 6,
     droppedReadings: 0,
+    droppedByClass: { alarm: 0, recent: 12, old: 3, damaged: 0 },
     forecastRows: 7,
     forecastRowsSkipped: 0,
     forecastFailures: 0,
@@ -174,6 +175,7 @@ describe('what else is asked locally', () => {
     const { get } = create()
     const text = await (await get('/metrics')).text()
     expect(text).toContain('imlma_agent_backlog_readings 5')
+    expect(text).toContain('imlma_agent_dropped_total{class="old"} 3')
     expect(text).toContain('imlma_agent_run_seconds{model="load",quantile="0.99"} 0.003')
     expect(text).toContain('imlma_agent_served_version{model="load"} 3')
     expect(text).toContain('imlma_agent_shadow_version{model="load"} 4')

@@ -11,6 +11,8 @@ export interface AgentFigures {
   readonly backlogReadings: number
   readonly backlogBytes: number
   readonly droppedReadings: number
+  /** Readings by what they were worth; alarms under `alarm`. */
+  readonly droppedByClass: Readonly<Record<string, number>>
   readonly forecastRows: number
   readonly forecastRowsSkipped: number
   readonly forecastFailures: number
@@ -63,6 +65,7 @@ export const createMetrics = (read: () => AgentFigures) => {
     [gauge('source_interruptions_total', 'Times that it was not there.', ['source']), (f) => f.interruptions],
   ]
   const malformed = gauge('source_malformed_total', 'Inputs that could not be read.', ['source', 'code'])
+  const dropped = gauge('dropped_total', 'Readings, or alarms, dropped of each class.', ['class'])
   const served = gauge('served_version', 'Version that answers.', ['model'])
   const latency = gauge('run_seconds', 'Duration of a run in the last window.', ['model', 'quantile'])
   const inShadow = gauge('shadow_version', 'Version that runs beside the champion.', ['model'])
@@ -79,6 +82,7 @@ export const createMetrics = (read: () => AgentFigures) => {
         for (const [each, of] of ofSources) each.set({ source: source.name }, of(source))
         for (const { code, count } of source.rejects) malformed.set({ source: source.name, code }, count)
       }
+      for (const [name, count] of Object.entries(figures.droppedByClass)) dropped.set({ class: name }, count)
       for (const each of figures.models) tell(each, served, latency)
       for (const each of figures.shadows) tell(each, inShadow, shadowLatency)
       return registry.metrics()

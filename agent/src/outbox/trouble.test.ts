@@ -40,5 +40,9 @@ test('a quota that costs readings alarms once until there is room again', () => 
     '',
     '',
   ])
-  expect(alarmsOf([stored(100, 5), stored(80, 5), stored(100, 12)])).toEqual(['QUOTA_REACHED', '', 'QUOTA_REACHED'])
+  expect(alarmsOf([stored(100, 5), stored(80, 5), stored(100, 12)])).toEqual([
+    'QUOTA_REACHED',
+    '',
+    'QUOTA_REACHED',
+  ])
 })

@@ -109,6 +109,18 @@ export const reportedSchema = headerSchema.extend({
     readings: z.number().int().min(0),
     /** Readings dropped because the disk quota was reached, since the outbox was made. */
     dropped: z.number().int().min(0),
+    /**
+     * Of those, readings that were history when they came, recent ones, and what the disk had damaged; beside them,
+     * alarms.
+     */
+    droppedByClass: z
+      .object({
+        alarm: z.number().int().min(0),
+        recent: z.number().int().min(0),
+        old: z.number().int().min(0),
+        damaged: z.number().int().min(0),
+      })
+      .optional(),
     oldestAt: epochMsSchema.nullable(),
   }),
   models: z.record(nameSchema, reportedModelSchema),
