@@ -163,9 +163,11 @@ const start = async (
     log,
     serving: forecasting.models,
     shadows: forecasting.shadows,
+    trials: forecasting.trials,
     forwarder,
     reportNow,
     audit,
+    options: configuration,
   }
   const models = anchor && (await rooms.start({ ...parts, anchor }, { site, agent }))
   if (models !== undefined) stops.push(models.stop, models.onChange(reporting.changed))

@@ -58,7 +58,7 @@ export const configurationSchema = z.strictObject({
    * Hours of readings through which a new version has to answer beside the champion; errors are compared as the actuals
    * come. 0 leaves it at the runs, and at a moment of quiet where nothing is asked: a gateway in the field has a day or more.
    */
-  probationHours: z.number().min(0).max(8_760).default(0),
+  probationHours: z.number().min(0).max(240).default(0),
   /** Error of a new version on probation against the champion's (MAE and RMSE) above which it is taken back. */
   probationErrorRatioMax: z.number().min(1).max(100).default(1.2),
 })

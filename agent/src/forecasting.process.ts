@@ -9,7 +9,9 @@ import type { Log } from './log.pino.ts'
 import { createLatencySketch } from './monitoring/latency.sketches.ts'
 import { createMonitor, type Monitor } from './monitoring/monitor.ts'
 import { stepsWatched } from './monitoring/realised-errors.ts'
+import { startTrials } from './trials.process.ts'
 import { startReporter, type Reporter } from './monitoring/reporter.timer.ts'
+import type { Trials } from './models/trials.ts'
 import { createActiveModels, type ActiveModels } from './serving/active-models.ts'
 import { startForecastLoop } from './serving/forecaster.timer.ts'
 import { createForecaster, type Forecaster } from './serving/forecaster.ts'
@@ -27,6 +29,8 @@ export interface Forecasting {
   /** What runs beside them and answers nobody. */
   readonly shadows: ActiveModels
   readonly shadowRunner: Pick<ShadowRunner, 'counts'>
+  /** Runs champions beside challengers on probation. */
+  readonly trials: Trials
   readonly forecasts: Forecasts
   readonly forecaster: Pick<Forecaster, 'counts'>
   readonly monitor: Pick<Monitor, 'latest'>
@@ -95,10 +99,7 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
   const shadowRunner = createShadowRunner({
     models: shadows,
     history: stored,
-    rest: async () => {
-      await turn()
-      await round
-    },
+    rest,
     steps: stepsWatched,
     onBatch: monitor.onShadowBatch,
     onPaired: monitor.onPaired,
@@ -107,6 +108,12 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
   })
   const forecaster = createForecaster(
     {
+  const rest = async (): Promise<void> => {
+    await turn()
+    await round
+  }
+  const readActual: Parameters<typeof startTrials>[0]['readActual'] = (...place) => readOne(history, ...place)
+  const { trials, stop: stopTrials } = startTrials({ history: stored, readActual, rest, log })
       models,
       history: stored,
       now: monotonicMs,
@@ -118,7 +125,10 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
         monitor.onBatch(batch)
         shadowRunner.note(batch)
       },
-      onClosed: monitor.onClosed,
+      onClosed: (closed) => {
+        monitor.onClosed(closed)
+        trials.onClosed(closed)
+      },
       onFailed: ({ model, version }, cause) => log.error({ model, version, err: cause }, 'no forecast'),
     },
     { settleMs: options.settleMs },
@@ -131,19 +141,21 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
     shadowRunner,
     forecasts,
     forecaster,
+        trials.onBatch(batch)
     monitor,
     start: () => {
       const run = (): Promise<void> => (round = forecaster.run())
       const loop = startForecastLoop({ forecaster: { run } })
       stops.push(
-        models.onRun((run) => (isFactory(run) ? undefined : monitor.onRun(run))),
+        models.onRun((each) => (isFactory(each) ? undefined : monitor.onRun(each))),
         shadows.onRun(monitor.onShadowRun),
       )
-      stops.push(shadowRunner.stop, loop.stop)
+      stops.push(shadowRunner.stop, stopTrials, loop.stop)
       stops.push(
         history.onAppend(({ series, historical }) => {
           // Backlog is context, and nothing to forecast from.
           if (historical) return
+    trials,
           for (const { meter, register, interval, start, values } of series) {
             forecaster.note(meter, register, interval, start + values.length * interval)
           }

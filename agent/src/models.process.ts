@@ -8,17 +8,20 @@ import { accept } from '@imlma/protocol/result'
 import { fromBase64, type Envelope } from '@imlma/protocol/trust'
 import type { Alarms } from './alarms.ts'
 import { openClock } from './clock.process.ts'
+import type { Configuration } from './configuration.ts'
 import type { Forwarder } from './link/forwarder.timer.ts'
 import type { Link } from './link/link.ts'
 import type { Log } from './log.pino.ts'
 import type { Recorder } from './audit/recorder.ts'
 import { claimedManifest } from './models/admission.ts'
 import { startModels, type Models, type ReportedModels } from './models/models.ts'
+import type { ProbationOptions } from './models/probation.ts'
 import { openRoots } from './models/roots.fs.ts'
 import { keepScrubbed } from './models/scrub.timer.ts'
 import { openState } from './models/state.lowdb.ts'
 import { openStore } from './models/store.fs.ts'
 import { createTransfer } from './models/transfer.ts'
+import type { Trials } from './models/trials.ts'
 import { wait } from './models/wait.timer.ts'
 import type { ModelIdentity, Serving } from './serving/serving.ts'
 
@@ -41,11 +44,22 @@ interface StartParts {
   /** Runs what runs beside the champions. */
   readonly shadows: Serving
   readonly forwarder: Pick<Forwarder, 'resendFrom'>
+  readonly trials: Trials
   readonly reportNow: () => void
   readonly audit: Pick<Recorder, 'record' | 'recordOnce'>
 }
+  readonly options: ModelSettings
 
 export const openModels = async (folder: string, link: Link): Promise<ModelRooms> => {
+export type ModelSettings = Pick<
+  Configuration,
+  | 'modelsBytesMax'
+  | 'transferBytesPerSecondMin'
+  | 'probationForecasts'
+  | 'probationHours'
+  | 'probationErrorRatioMax'
+>
+
   const store = await openStore({ folder })
   const file = await openState(join(folder, 'state.json'))
   const roots = await openRoots(join(folder, '..', 'trust', 'followed-roots.json'))
@@ -56,7 +70,10 @@ export const openModels = async (folder: string, link: Link): Promise<ModelRooms
       const envelope = await store.manifest(sha256)
       return envelope === undefined ? undefined : claimedManifest(envelope)
     },
-    start: async ({ anchor, alarms, log, serving, shadows, forwarder, reportNow, audit }, address) => {
+    start: async (
+      { anchor, alarms, log, serving, shadows, trials, forwarder, reportNow, audit, options },
+      address,
+    ) => {
       let latest: Uint8Array | undefined
       const onTrusted = (): void => void (latest && models?.desired(latest))
       const kept = await openClock(join(folder, '..'), { alarms, log, audit, onTrusted })
@@ -69,6 +86,7 @@ export const openModels = async (folder: string, link: Link): Promise<ModelRooms
           verify: verifySignature,
           serving,
           shadowServing: { start: shadows.activate, stop: shadows.deactivate, onRun: shadows.onRun },
+          trials,
           transfer: createTransfer({ link, crc32, requestId: randomUUID, wait, random: Math.random }),
           link,
           clock: kept.clock,
@@ -84,7 +102,7 @@ export const openModels = async (folder: string, link: Link): Promise<ModelRooms
             return accept(`batches from ${fromSequence} on that are still held are sent again`)
           },
         },
-        address,
+        { ...address, ...toProbation(options) },
       )
       const endScrub = keepScrubbed(started.scrub, (cause) => log.error({ err: cause }, 'models'))
       models = {
@@ -103,3 +121,13 @@ export const openModels = async (folder: string, link: Link): Promise<ModelRooms
     },
   }
 }
+
+const hourMs = 3_600_000
+
+const toProbation = (settings: ModelSettings): ProbationOptions => ({
+  probationRuns: settings.probationForecasts,
+  probationEventMs: settings.probationHours * hourMs,
+  probationErrorRatioMax: settings.probationErrorRatioMax,
+  // Readings may stay away: after twice the time the probation ends with what was seen.
+  ...(settings.probationHours > 0 && { probationMs: 2 * settings.probationHours * hourMs }),
+})

@@ -10,7 +10,13 @@ import type { DeploymentReason, Reported } from '@imlma/protocol/wire'
 import type { Clock } from '../clock/clock.ts'
 import type { ControlMessage, Link } from '../link/link.ts'
 import { noAudit, recordState, type ModelsAudit } from './audit-facts.ts'
-import { digestsNeeded, emptyAgentState, type AgentState, type StateFile } from './agent-state.ts'
+import {
+  deploymentOf,
+  digestsNeeded,
+  emptyAgentState,
+  type AgentState,
+  type StateFile,
+} from './agent-state.ts'
 import { createAssignments } from './assignments.ts'
 import { createCommands } from './commands/commands.ts'
 import { deliver, isOver } from './commands/ledger.ts'
@@ -19,13 +25,14 @@ import { createMachineRoom, type Raised } from './machine-room.ts'
 import { rebuildState } from './rebuild.ts'
 import { toReportedModels } from './reported.ts'
 import type { RootsFile } from './roots.ts'
-import type { Serving, ShadowServing } from './serving.ts'
+import type { Serving, Session, ShadowServing } from './serving.ts'
 import { scrubModels } from './scrub.ts'
 import { createSessions } from './sessions.ts'
 import { createShadowRoom } from './shadow/shadow-room.ts'
 import type { ModelStore } from './store.ts'
 import type { Transfer } from './transfer.ts'
 import { openTrust } from './trust.ts'
+import type { Trials } from './trials.ts'
 import { createWork, type WorkOptions } from './work.ts'
 
 export interface ModelsParts {
@@ -38,6 +45,7 @@ export interface ModelsParts {
   readonly serving: Serving
   readonly shadowServing: ShadowServing
   readonly transfer: Pick<Transfer, 'fetch'>
+  readonly trials?: Trials
   readonly link: Pick<Link, 'publish'>
   readonly clock: Clock
   /** Milliseconds of a monotonic clock. */
@@ -93,7 +101,19 @@ export const startModels = async (parts: ModelsParts, options: ModelsOptions): P
   const trust = await openTrust(parts)
   clock.follow(trust.current())
   const sessions = createSessions(serving, onFailure)
-  const work = createWork({ ...parts, sessions, trust: () => ({ chain: trust.chain(), verify }) }, options)
+  const loadedChampion = (model: string): Session | undefined => {
+    const { champion, championLoaded } = deploymentOf(room.state(), model)
+    return champion === null || !championLoaded ? undefined : sessions.lend(model, champion.sha256)
+  }
+  const work = createWork(
+    {
+      ...parts,
+      sessions,
+      champion: loadedChampion,
+      trust: () => ({ chain: trust.chain(), verify }),
+    },
+    options,
+  )
 
   const sender = createResultSender(link, (result) => {
     const isFinal = room.state().commands.known.some((record) => record.result === result && isOver(record))

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { encodeFloat32 } from '@imlma/protocol/manifest'
 import { Failure } from '@imlma/protocol/result'
-import { watchProbation } from './probation.ts'
+import { watchProbation, type ProbationOptions } from './probation.ts'
 import type { Serving, Session, SessionRun } from './serving.ts'
 import { createSessions } from './sessions.ts'
 import { artifact, contract, version } from './testing/story.contract.ts'
+import type { Trial, TrialEvidence, Trials } from './trials.ts'
 import { proveGolden, proveLatency } from './warm.ts'
 
 const identity = { model: 'load', version: 1, sha256: version(1).sha256 }
@@ -107,8 +108,16 @@ describe('the latency', () => {
 })
 
 describe('a probation', () => {
-  const create = () => {
+  const { reference } = version(1).manifest
+  const level = { histogram: { edges: [0, 10], counts: [0, 1, 0] }, rows: 1 }
+  const terms = {
+    challenger: identity,
+    champion: undefined,
+    reference: { ...reference, inputs: { 'lag 1': level } },
+  }
+  const create = (options: ProbationOptions = { probationRuns: 3 }) => {
     const listeners = new Set<(run: SessionRun) => void>()
+    const trial: { found?: Trial; tell?: (evidence: TrialEvidence) => void } = {}
     let pass = (): void => undefined
     const serving: Pick<Serving, 'onRun'> = {
       onRun: (listener) => {
@@ -116,25 +125,53 @@ describe('a probation', () => {
         return () => listeners.delete(listener)
       },
     }
+    const trials: Trials = {
+      begin: (found, tell) => {
+        Object.assign(trial, { found, tell })
+        return () => {
+          delete trial.tell
+        }
+      },
+    }
     const wait = (_ms: number, signal: AbortSignal) =>
       new Promise<void>((resolve) => {
         pass = resolve
         signal.addEventListener('abort', () => resolve())
       })
-    const verdict = watchProbation({ serving, wait }, identity, new AbortController().signal, {
-      probationRuns: 3,
-    })
-    const run = (outcome: SessionRun['outcome'], sha256 = identity.sha256) => {
-      for (const listener of listeners) listener({ ...identity, sha256, outcome })
+    const verdict = watchProbation({ serving, trials, wait }, terms, new AbortController().signal, options)
+    const run = (
+      outcome: SessionRun['outcome'],
+      sha256 = identity.sha256,
+      took = { rows: 1, durationMs: 0 },
+    ) => {
+      for (const listener of listeners) listener({ ...identity, sha256, outcome, ...took })
     }
-    return { verdict, run, pass: () => pass(), listeners }
+    const tell = (evidence: Partial<TrialEvidence>) => trial.tell?.({ ...noEvidence, ...evidence })
+    return { verdict, run, pass: () => pass(), tell, listeners, trial }
   }
+  const noEvidence: TrialEvidence = {
+    eventMs: 0,
+    pairs: 0,
+    challenger: { squared: 0, absolute: 0 },
+    champion: { squared: 0, absolute: 0 },
+    values: 0,
+    outside: 0,
+    championValues: 0,
+    championOutside: 0,
+  }
+  /** As many pairs, the challenger's errors this many times the champion's. */
+  const errors = (ratio: number, pairs = 96) => ({
+    pairs,
+    champion: { squared: pairs, absolute: pairs },
+    challenger: { squared: pairs * ratio * ratio, absolute: pairs * ratio },
+  })
 
   test('is over after enough answered runs', async () => {
-    const { verdict, run, listeners } = create()
+    const { verdict, run, listeners, trial } = create()
     for (let runs = 0; runs < 3; runs += 1) run('answered')
     expect(await verdict).toMatchObject({ ok: true })
     expect(listeners.size).toBe(0)
+    expect(trial.tell).toBeUndefined()
   })
 
   test('is over after the time, also without a run', async () => {
@@ -158,6 +195,73 @@ describe('a probation', () => {
     run('failed', version(2).sha256)
     pass()
     expect(await verdict).toMatchObject({ ok: true })
+  })
+
+  test('goes on through the hours of readings that it takes, however many runs there were', async () => {
+    const { verdict, run, tell, listeners } = create({ probationRuns: 2, probationEventMs: 1_000 })
+    for (let runs = 0; runs < 9; runs += 1) run('answered')
+    tell({ eventMs: 999 })
+    expect(listeners.size).toBe(1)
+    tell({ eventMs: 1_000 })
+    expect(await verdict).toMatchObject({ ok: true })
+  })
+
+  test.each([
+    ['a little worse than the champion', 1.19, 96, true],
+    ['worse than the champion', 1.21, 96, false],
+    ['worse over too few intervals', 9, 95, true],
+  ])('at its end, one that is %s', async (_, ratio, pairs, ok) => {
+    const { verdict, run, tell, pass } = create({ probationRuns: 9 })
+    run('answered')
+    tell(errors(ratio, pairs))
+    pass()
+    expect(await verdict).toMatchObject(ok ? { ok } : { refusal: { code: 'ACCURACY' } })
+  })
+
+  test('ends before its time where the errors leave no hope', async () => {
+    const { verdict, tell, listeners } = create({ probationRuns: 9 })
+    tell(errors(2.39))
+    expect(listeners.size).toBe(1)
+    tell(errors(2.41))
+    expect(await verdict).toMatchObject({ refusal: { code: 'ACCURACY' } })
+  })
+
+  test('a champion without an error is no reason to take anything back', async () => {
+    const { verdict, tell, pass } = create()
+    tell({ pairs: 96 })
+    pass()
+    expect(await verdict).toMatchObject({ ok: true })
+  })
+
+  test('holds the forecasts against the range of training, with as much again on either side', async () => {
+    const { trial, pass, verdict } = create()
+    pass()
+    await verdict
+    expect(trial.found?.range).toEqual({ low: -10, high: 20 })
+  })
+
+  test('forecasts far outside of what training knew are no forecasts, unless the champion makes them too', async () => {
+    const values = { values: 1_000, outside: 11, championValues: 100 }
+    const alone = create({ probationRuns: 9 })
+    alone.tell({ ...values, outside: 10 })
+    expect(alone.listeners.size).toBe(1)
+    alone.tell(values)
+    expect(await alone.verdict).toMatchObject({ refusal: { code: 'ACCURACY' } })
+    const both = create()
+    both.tell({ ...values, championOutside: 1 })
+    both.pass()
+    expect(await both.verdict).toMatchObject({ ok: true })
+  })
+
+  test('more slow runs than others are too many, a few are not', async () => {
+    const budget = reference.latencyMsBudget
+    const slow = { rows: 2, durationMs: budget * 2 + 1 }
+    const busy = create({ probationRuns: 6 })
+    for (let runs = 0; runs < 6; runs += 1) busy.run('answered', undefined, runs % 2 === 1 ? slow : undefined)
+    expect(await busy.verdict).toMatchObject({ ok: true })
+    const late = create({ probationRuns: 6 })
+    for (let runs = 0; runs < 5; runs += 1) late.run('answered', undefined, runs < 3 ? slow : undefined)
+    expect(await late.verdict).toMatchObject({ refusal: { code: 'LATENCY' } })
   })
 })
 

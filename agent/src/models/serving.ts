@@ -24,6 +24,8 @@ export interface Session extends SessionIdentity {
 }
 
 export interface SessionRun extends SessionIdentity {
+  readonly rows: number
+  readonly durationMs: number
   readonly outcome: 'answered' | 'failed' | 'not-finite'
 }
 

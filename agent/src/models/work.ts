@@ -13,6 +13,7 @@ import type { Serving, Session } from './serving.ts'
 import type { Sessions } from './sessions.ts'
 import type { ModelStore } from './store.ts'
 import type { Transfer, Wanted } from './transfer.ts'
+import type { Trials } from './trials.ts'
 import { proveGolden, proveLatency, type WarmOptions } from './warm.ts'
 
 export type WorkEffect = Extract<Effect, { kind: 'fetch' | 'verify' | 'warm' | 'watch' | 'restore' }>
@@ -22,6 +23,10 @@ export interface WorkParts {
   readonly transfer: Pick<Transfer, 'fetch'>
   readonly serving: Pick<Serving, 'onRun'>
   readonly sessions: Sessions
+  /** Runs the champion beside a challenger on probation; without it, only the challenger's own runs are watched. */
+  readonly trials?: Trials | undefined
+  /** The champion of a model where it is loaded, lent. */
+  readonly champion: (model: string) => Session | undefined
   readonly trust: () => Omit<InstalledTerms, 'store'>
   /** Milliseconds of a monotonic clock. */
   readonly monotonicMs: () => number
@@ -137,6 +142,24 @@ export const createWork = (parts: WorkParts, options: WorkOptions = {}) => {
     return proveLatency(proven.value.session, proven.value.manifest, monotonicMs, options)
   }
 
+  const watch = async (
+    model: string,
+    { candidate: { version, sha256 } }: Extract<WorkEffect, { kind: 'watch' }>,
+    signal: AbortSignal,
+    role: Role,
+  ): Promise<Outcome> => {
+    const manifest = await manifestOf(model, sha256, role)
+    if (!manifest.ok) return manifest
+    const challenger = { model, version, sha256 }
+    const champion = signal.aborted ? undefined : parts.champion(model)
+    const terms = { challenger, champion, reference: manifest.value.reference }
+    try {
+      return await watchProbation(parts, terms, signal, options)
+    } finally {
+      await champion?.close()
+    }
+  }
+
   const outcomeOf = (
     model: string,
     effect: WorkEffect,
@@ -152,7 +175,7 @@ export const createWork = (parts: WorkParts, options: WorkOptions = {}) => {
       case 'warm':
         return warm(model, effect, role)
       case 'watch':
-        return watchProbation(parts, { model, sha256: candidate.sha256 }, signal, options)
+        return watch(model, effect, signal, role)
       case 'restore':
         return prove(model, candidate, role).then((proven) => (proven.ok ? accept(undefined) : proven))
     }
