@@ -16,13 +16,21 @@ export const startApi = (
   { models, figures, ...parts }: Parts,
   address: { readonly host: string; readonly port: number },
 ): Promise<ApiServer> => {
+  // The factory version forecasts; whoever asks for a model by its name means one that was released for its inputs.
+  const released: ApiParts['models'] = {
+    active: (name) => {
+      const model = models.active(name)
+      return model === undefined || isFactory(model) ? undefined : model
+    },
+    models: () => models.models().filter((model) => !isFactory(model)),
+  }
   let metrics: Promise<ReturnType<typeof createMetrics>> | undefined
   const app = createApp({
     ...parts,
-    models,
+    models: released,
     batcher: createBatcher({ models, defer: (callback) => void setImmediate(callback) }),
-    // Only what answered its golden vectors is ever activated, but for the factory version: that one proves nothing.
-    ready: () => models.models().some((model) => !isFactory(model)),
+    // Only what answered its golden vectors is ever activated.
+    ready: () => released.models().length > 0,
     metrics: () => (metrics ??= import('./metrics.prom.ts').then((room) => room.createMetrics(figures))),
   })
   return listen(app, address)
