@@ -40,12 +40,13 @@ export interface ReadSignatures {
   readonly unknown: number
 }
 
-/** The signatures' own bytes and their order identify nothing. */
+/** The signatures' own bytes and their order identify nothing. `decoded`: the payload's bytes, where they are at hand. */
 export const readSignatures = (
   { payloadType, payload, signatures }: Envelope,
   { root, role, verify }: SignatureTerms,
+  decoded: Uint8Array = fromBase64(payload),
 ): ReadSignatures => {
-  const bytes = preAuthenticationEncoding(payloadType, fromBase64(payload))
+  const bytes = preAuthenticationEncoding(payloadType, decoded)
   const signedBy = new Set<string>()
   let unknown = 0
   for (const { keyid, sig } of signatures) {

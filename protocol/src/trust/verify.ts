@@ -42,7 +42,7 @@ export const openEnvelope = <Document>(
   }
   const payload = fromBase64(envelope.payload)
   if ('verify' in terms) {
-    const authority = authorise(envelope, terms)
+    const authority = authorise(envelope, terms, payload)
     if (!authority.ok) return authority
   }
   return parsePayload(payload, terms.schema)
@@ -52,9 +52,10 @@ export const openEnvelope = <Document>(
 const authorise = (
   envelope: Envelope,
   { root, role, verify }: Pick<Verified<unknown>, 'root' | 'role' | 'verify'>,
+  payload: Uint8Array,
 ): Result<void, TrustRefusal> => {
   const { threshold } = root.roles[role]
-  const { persons, halves, foreign, unknown } = readSignatures(envelope, { root, role, verify })
+  const { persons, halves, foreign, unknown } = readSignatures(envelope, { root, role, verify }, payload)
   if (persons.length >= threshold) return accept(undefined)
   if (foreign > 0) return refuse('NOT_AUTHORISED', `signed by a key that does not hold the role ${role}`)
   if (unknown === envelope.signatures.length) {
