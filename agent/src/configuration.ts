@@ -12,7 +12,7 @@ export const configurationSchema = z.strictObject({
   reportEveryMs: z.int().min(100).max(3_600_000).default(10_000),
   /**
    * Bytes of readings that wait for the control centre; beyond, the oldest are dropped and counted, those that were
-   * history when they came first. Three days of 1,000 meters at 1-minute readings take a sixth of it.
+   * history when they came first. Three days of 1,000 meters at 1-minute readings take a quarter of it.
    */
   outboxBytesMax: z
     .int()
