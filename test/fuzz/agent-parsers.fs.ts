@@ -2,19 +2,23 @@
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import {
   admitCommand,
   admitDesired,
   admitManifest,
   claimedDesired,
   claimedManifest,
+  createTelegramStream,
   inspectFile,
   parseBrokerUrl,
   parseConfiguration,
   parseEntry,
   parsePosition,
   parsePosted,
+  parseTelegram,
   tellingApp,
+  toSamples,
 } from '@imlma/agent/testing/parsers'
 import { manifestPayloadType } from '@imlma/protocol/manifest'
 import { verifySignature } from '@imlma/protocol/node'
@@ -65,6 +69,43 @@ const configuration = {
 }
 
 const inference = { inputs: [{ name: 'features', shape: [1, 2], datatype: 'FP32', data: [1, 2] }] }
+
+const telegram = utf8(
+  [
+    '/ISk5\\2MT382-1000',
+    '',
+    '0-0:1.0.0(101209113020W)',
+    '1-0:1.8.1(123456.789*kWh)',
+    '0-1:24.2.1(101209112500W)(12785.123*m3)',
+    '!\r\n',
+  ].join('\r\n'),
+)
+/** Of a meter without checksums, so that what is inside is read, too; cut in two, the stream says the same. */
+const telegrams = (bytes: Uint8Array) => {
+  const read = (...pieces: readonly Uint8Array[]) => {
+    const stream = createTelegramStream({ isChecked: false })
+    return pieces.flatMap(stream.push).flatMap((found) => (found.ok ? [parseTelegram(found.value)] : []))
+  }
+  const [whole, half] = [read(bytes), bytes.length >> 1]
+  const cut = read(bytes.subarray(0, half), bytes.subarray(half))
+  return whole.length === 0 && cut.length === 0 ? undefined : { whole, cut }
+}
+
+const mapping = {
+  items: 'readings',
+  meter: 'id',
+  at: 'time',
+  quality: 'q',
+  stamped: 'start',
+  values: [
+    { field: 'power.active', register: '1-0:1.7.0' },
+    { field: 'energy', register: '1-0:1.8.0' },
+  ],
+} as unknown as Parameters<typeof toSamples>[1]
+const samples = (bytes: Uint8Array) => {
+  const extract = toSamples(toDocument(bytes), mapping, { receivedAt: honest.now })
+  return extract.samples.length > 0 ? extract.samples : undefined
+}
 
 /** Requests to the local API: first line the method and the path, then the body. */
 const httpParser = (): Parser => {
@@ -138,6 +179,39 @@ export const agentParsers = (folder: string): readonly Parser[] => [
       series.every((column) => readingSeriesSchema.safeParse(column).success)
         ? undefined
         : 'a series of another form',
+    ),
+  },
+  {
+    name: 'telegram of a smart meter',
+    samples: [telegram, Uint8Array.of(...telegram, ...telegram)],
+    judge: keeping(telegrams, ({ whole, cut }) => {
+      if (!isDeepStrictEqual(whole, cut)) return 'cut in two, it says something else'
+      const values = whole.flatMap((each) => [...each.values.values()])
+      return values.every(({ value }) => Number.isFinite(value)) ? undefined : 'a value that is no number'
+    }),
+  },
+  {
+    name: 'document of a concentrator',
+    samples: [
+      json({ readings: [{ id: 'm-1', time: honest.now, q: 1, power: { active: 3.5 }, energy: '12.5' }] }),
+      json({
+        readings: [
+          { id: 7, time: '2026-01-01T00:00:00Z', energy: 1 },
+          { id: 'm-2', energy: 2 },
+        ],
+      }),
+    ],
+    judge: keeping(samples, (all) =>
+      all.every(
+        ({ meter, at, value, quality = 0 }) =>
+          meter.length > 0 &&
+          meter.length <= 64 &&
+          Number.isFinite(at + value) &&
+          quality >= 0 &&
+          quality <= 4,
+      )
+        ? undefined
+        : 'a sample of another form',
     ),
   },
   {

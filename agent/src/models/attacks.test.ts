@@ -125,6 +125,7 @@ describe('replay', () => {
     await gateway.models.command({ ...rollback(1), retained: true })
     await gateway.models.command({ ...rollback(1), id: 'c-9' })
     await gateway.models.command(rollback(1, { commandId: 'c-new' }))
+    await gateway.models.command(rollback(2, { commandId: 'c-same' }))
     await gateway.models.command({ ...rollback(9), retained: true })
     const answers = story.centre.results.slice(said)
     expect(answers.map(({ commandId, state, code }) => [commandId, state, code])).toEqual([
@@ -133,6 +134,7 @@ describe('replay', () => {
       ['c-1', 'succeeded', null],
       ['c-9', 'refused', 'WRONG_TARGET'],
       ['c-new', 'refused', 'REPLAYED'],
+      ['c-same', 'refused', 'REPLAYED'],
       ['c-9', 'refused', 'RETAINED'],
     ])
     expect(await gateway.answers()).toBe(2)
