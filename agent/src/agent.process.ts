@@ -27,6 +27,7 @@ import type { Log } from './log.pino.ts'
 import { fullCollection, keepTidy } from './memory.process.ts'
 import { openModels } from './models.process.ts'
 import type { Backlog } from './outbox/outbox.ts'
+import type { GatewayAccess } from './models/transfer.tls.ts'
 import { startReporting } from './reported.timer.ts'
 import { isFactory } from './serving/baseline.ts'
 import { openFactorySeries } from './serving/factory-series.fs.ts'
@@ -178,6 +179,7 @@ const start = async (
   const api = await startApi(
     {
       models: serving,
+    access: shown && ((): GatewayAccess => ({ url: shown.gateway(), ...shown.tls() })),
       forecasts,
       post: posting.post,
       agentVersion,

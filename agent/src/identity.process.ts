@@ -142,6 +142,8 @@ interface FreshParts {
 /** Renews the certificate of a running agent, and hands the link what it has to show at each connect. */
 export interface Shown {
   readonly tls: () => { readonly ca: string; readonly cert: string; readonly key: string }
+  /** Of the gateway listener, which gives artifacts out over HTTPS. */
+  readonly gateway: () => string
   /** Of the key that the control centre has certified last. */
   readonly signer: () => Signer
   /** Returns how to stop it. */
@@ -161,6 +163,7 @@ export const createShown = (first: Credentials, dataDir: string): Shown => {
       const { enrolled, key } = credentials
       return { ca: enrolled.ca, cert: enrolled.certificate, key: key.pem }
     },
+    gateway: () => credentials.enrolled.gateway,
     signer: () => credentials.signing.signer,
     keepFresh: (parts) => {
       const onFailure = (cause: unknown): void =>

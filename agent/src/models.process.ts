@@ -20,9 +20,12 @@ import { openRoots } from './models/roots.fs.ts'
 import { keepScrubbed } from './models/scrub.timer.ts'
 import { openState } from './models/state.lowdb.ts'
 import { openStore } from './models/store.fs.ts'
-import { createTransfer } from './models/transfer.ts'
+import { keepRetrying } from './models/retry.timer.ts'
+import type { GatewayAccess } from './models/transfer.tls.ts'
+import { createTransfer, type Transfer } from './models/transfer.ts'
 import type { Trials } from './models/trials.ts'
 import { wait } from './models/wait.timer.ts'
+import { alongWays, withRateFloor } from './models/ways.ts'
 import type { ModelIdentity, Serving } from './serving/serving.ts'
 
 export interface ModelRooms {
@@ -49,6 +52,9 @@ interface StartParts {
   readonly audit: Pick<Recorder, 'record' | 'recordOnce'>
 }
   readonly options: ModelSettings
+  /** The gateway listener, where this agent is enrolled. */
+  readonly access: (() => GatewayAccess) | undefined
+}
 
 export const openModels = async (folder: string, link: Link): Promise<ModelRooms> => {
 export type ModelSettings = Pick<
@@ -60,7 +66,12 @@ export type ModelSettings = Pick<
   | 'probationErrorRatioMax'
 >
 
-  const store = await openStore({ folder })
+export const openModels = async (
+  folder: string,
+  link: Link,
+  { modelsBytesMax }: Pick<ModelSettings, 'modelsBytesMax'>,
+): Promise<ModelRooms> => {
+  const store = await openStore({ folder, bytesMax: modelsBytesMax })
   const file = await openState(join(folder, 'state.json'))
   const roots = await openRoots(join(folder, '..', 'trust', 'followed-roots.json'))
   let models: Models | undefined
@@ -71,7 +82,7 @@ export type ModelSettings = Pick<
       return envelope === undefined ? undefined : claimedManifest(envelope)
     },
     start: async (
-      { anchor, alarms, log, serving, shadows, trials, forwarder, reportNow, audit, options },
+      { anchor, alarms, log, serving, shadows, trials, forwarder, reportNow, audit, options, access },
       address,
     ) => {
       let latest: Uint8Array | undefined
@@ -87,7 +98,8 @@ export type ModelSettings = Pick<
           serving,
           shadowServing: { start: shadows.activate, stop: shadows.deactivate, onRun: shadows.onRun },
           trials,
-          transfer: createTransfer({ link, crc32, requestId: randomUUID, wait, random: Math.random }),
+          shadowServing: { start: shadows.activate, stop: shadows.deactivate, onRun: shadows.onRun },
+          transfer: await openWays(link, access, options),
           link,
           clock: kept.clock,
           monotonicMs: () => performance.now(),
@@ -103,6 +115,7 @@ export type ModelSettings = Pick<
           },
         },
         { ...address, ...toProbation(options) },
+      const endRetry = keepRetrying(() => link.connected() && started.connected(), Math.random)
       )
       const endScrub = keepScrubbed(started.scrub, (cause) => log.error({ err: cause }, 'models'))
       models = {
@@ -110,6 +123,7 @@ export type ModelSettings = Pick<
         desired: (payload) => {
           latest = payload
           return started.desired(payload)
+          endRetry()
         },
         stop: async () => {
           await endScrub()
@@ -120,6 +134,23 @@ export type ModelSettings = Pick<
       return models
     },
   }
+/** Over HTTPS where this gateway is enrolled, else and after that over the broker, which may be the better line. */
+const openWays = async (
+  link: Link,
+  access: (() => GatewayAccess) | undefined,
+  { transferBytesPerSecondMin: bytesPerSecondMin }: ModelSettings,
+): Promise<Pick<Transfer, 'fetch'>> => {
+  const ways: Pick<Transfer, 'fetch'>[] = [
+    createTransfer({ link, crc32, requestId: randomUUID, wait, random: Math.random }),
+  ]
+  if (access !== undefined) {
+    // Agents of open sites are spared it.
+    const { createHttpsTransfer } = await import('./models/transfer.tls.ts')
+    ways.unshift(createHttpsTransfer({ access }))
+  }
+  return alongWays(ways.map((way) => withRateFloor(way, { wait }, { bytesPerSecondMin })))
+}
+
 }
 
 const hourMs = 3_600_000

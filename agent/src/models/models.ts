@@ -33,6 +33,7 @@ import type { ModelStore } from './store.ts'
 import type { Transfer } from './transfer.ts'
 import { openTrust } from './trust.ts'
 import type { Trials } from './trials.ts'
+import { openTrust } from './trust.ts'
 import { createWork, type WorkOptions } from './work.ts'
 
 export interface ModelsParts {
@@ -110,6 +111,7 @@ export const startModels = async (parts: ModelsParts, options: ModelsOptions): P
       ...parts,
       sessions,
       champion: loadedChampion,
+      makeRoom: () => store.prune(digestsNeeded(room.state()), 'none'),
       trust: () => ({ chain: trust.chain(), verify }),
     },
     options,

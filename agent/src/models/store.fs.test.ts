@@ -68,6 +68,20 @@ describe('the model store', () => {
     expect(await full.openPartial(digest(1), 100)).toMatchObject({ refusal: { code: 'NO_SPACE' } })
   })
 
+  test('the quota counts every file; room is made of what is not needed, never of what is', async () => {
+    const store = await open({ bytesMax: 100 * 3 + 3 * JSON.stringify(envelope).length })
+    for (const n of [1, 2, 3]) await put(store, n)
+    expect(await store.openPartial(digest(4), 100)).toMatchObject({ refusal: { code: 'NO_SPACE' } })
+    await store.prune([digest(1), digest(2)], 'none')
+    expect(await store.digests()).toHaveLength(2)
+    const file = await store.openPartial(digest(4), 100)
+    expect(file.ok).toBe(true)
+    if (file.ok) await file.value.close()
+    await store.prune([digest(1), digest(2), digest(4)], 'none')
+    expect(await store.openPartial(digest(5), 900)).toMatchObject({ refusal: { code: 'NO_SPACE' } })
+    expect(await store.verify(digest(1))).toMatchObject({ ok: true })
+  })
+
   test('a damaged file is set aside, one at a time', async () => {
     const store = await open()
     await put(store, 1)

@@ -12,6 +12,8 @@ export interface StoreOptions {
   readonly folder: string
   /** Largest artifact taken, in bytes. */
   readonly artifactBytesMax?: number
+  /** Bytes of all files here together: what is needed and would not fit is not fetched. */
+  readonly bytesMax?: number
   /** Bytes that stay free on the file system: the outbox and the state must always find room. */
   readonly reserveBytes?: number
   /** Versions kept beside the needed ones, and their bytes together: a way further back than `previous`. */
@@ -30,7 +32,7 @@ const suffixes = {
 
 export const openStore = async (options: StoreOptions): Promise<ModelStore> => {
   const { folder, artifactBytesMax = limits.artifactBytesMax, reserveBytes = 16_777_216 } = options
-  const { othersMax = 4, otherBytesMax = 134_217_728 } = options
+  const { othersMax = 4, otherBytesMax = 134_217_728, bytesMax = Infinity } = options
   await mkdir(folder, { recursive: true })
   const pathOf = (sha256: string, kind: keyof typeof suffixes): string =>
     join(folder, `${sha256}${suffixes[kind]}`)
@@ -54,7 +56,7 @@ export const openStore = async (options: StoreOptions): Promise<ModelStore> => {
   }
 
   /** Needed files never count; of the others the latest stay, as far as the bounds go. */
-  const prune: ModelStore['prune'] = async (needed) => {
+  const prune: ModelStore['prune'] = async (needed, keep = 'latest') => {
     const others: { sha256: string; bytes: number; changedAt: number }[] = []
     for (const sha256 of await listed('artifact')) {
       if (needed.includes(sha256)) continue
@@ -64,7 +66,7 @@ export const openStore = async (options: StoreOptions): Promise<ModelStore> => {
     others.sort((a, b) => b.changedAt - a.changedAt)
     let bytes = 0
     const kept = new Set(needed)
-    for (const other of others.slice(0, othersMax)) {
+    for (const other of others.slice(0, keep === 'latest' ? othersMax : 0)) {
       bytes += other.bytes
       if (bytes > otherBytesMax) break
       kept.add(other.sha256)
@@ -75,6 +77,20 @@ export const openStore = async (options: StoreOptions): Promise<ModelStore> => {
       if (!needed.includes(sha256)) await remove(sha256, 'partial')
     const marks = await listed('mark')
     for (const sha256 of marks.slice(0, Math.max(0, marks.length - 256))) await remove(sha256, 'mark')
+  }
+
+  /** Why so many bytes more are too many; undefined where they are not. */
+  const refuseForSpace = async (missing: number): Promise<string | undefined> => {
+    const { bavail, bsize } = await statfs(folder)
+    if (bavail * bsize - reserveBytes < missing) {
+      return `${missing} bytes more do not fit beside the ${reserveBytes} that stay free`
+    }
+    const sizes = await Promise.all(
+      (await readdir(folder)).map((name) => stat(join(folder, name)).catch(absent)),
+    )
+    const held = sizes.reduce((sum, file) => sum + (file?.size ?? 0), 0)
+    if (held + missing <= bytesMax) return undefined
+    return `${missing} bytes more do not fit beside ${held}: models have ${bytesMax}`
   }
 
   return {
@@ -94,11 +110,11 @@ export const openStore = async (options: StoreOptions): Promise<ModelStore> => {
         return refuse('TOO_LARGE', `${bytes} bytes, at most ${artifactBytesMax} are taken`)
       }
       const file = await openPartialFile(pathOf(sha256, 'partial'))
-      const { bavail, bsize } = await statfs(folder)
       const missing = bytes - file.bytes()
-      if (bavail * bsize - reserveBytes >= missing) return accept(file)
+      const refusal = await refuseForSpace(missing)
+      if (refusal === undefined) return accept(file)
       await file.close()
-      return refuse('NO_SPACE', `${missing} bytes more do not fit beside the ${reserveBytes} that stay free`)
+      return refuse('NO_SPACE', refusal)
     },
     admit: async (sha256) => {
       const partial = pathOf(sha256, 'partial')

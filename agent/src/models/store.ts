@@ -45,6 +45,9 @@ export interface ModelStore {
   readonly quarantine: (sha256: string) => Promise<void>
   /** Removes everything of this digest but a mark of quarantine. */
   readonly discard: (sha256: string) => Promise<void>
-  /** Removes what is not needed, but for a few of the latest others: a technician may want them. */
-  readonly prune: (needed: readonly string[]) => Promise<void>
+  /**
+   * Removes what is not needed; unless room is wanted (`none`), but for a few of the latest others: a technician may want
+   * them. What is needed stays in any case.
+   */
+  readonly prune: (needed: readonly string[], keep?: 'latest' | 'none') => Promise<void>
 }

@@ -27,6 +27,8 @@ export interface WorkParts {
   readonly trials?: Trials | undefined
   /** The champion of a model where it is loaded, lent. */
   readonly champion: (model: string) => Session | undefined
+  /** Removes from disk whatever no model needs. */
+  readonly makeRoom: () => Promise<void>
   readonly trust: () => Omit<InstalledTerms, 'store'>
   /** Milliseconds of a monotonic clock. */
   readonly monotonicMs: () => number
@@ -91,6 +93,14 @@ export const createWork = (parts: WorkParts, options: WorkOptions = {}) => {
       result.catch(() => undefined),
     )
     return result
+  }
+
+  /** What nobody needs goes where there is no room otherwise. */
+  const openWithRoom = async (sha256: string, bytes: number): ReturnType<ModelStore['openPartial']> => {
+    const file = await store.openPartial(sha256, bytes)
+    if (file.ok || file.refusal.code !== 'NO_SPACE') return file
+    await parts.makeRoom()
+    return store.openPartial(sha256, bytes)
   }
 
   const bring = (

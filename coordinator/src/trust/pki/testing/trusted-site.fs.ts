@@ -3,7 +3,7 @@
  * clock that a test moves and an answer that it may change. For tests.
  */
 
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sha256 } from '@imlma/protocol/node'
@@ -32,6 +32,8 @@ export interface TrustedSite {
   readonly brokerTls: () => Promise<TlsMaterial>
   /** Questions that the listener has answered so far. */
   readonly asked: () => number
+  /** Gives these bytes out as the artifact of that digest, whether they are or not. */
+  readonly offer: (digest: string, bytes: Uint8Array) => Promise<void>
   /** What becomes of each answer on its way; it may throw, and the answer is lost. */
   readonly answerBy: (change: (answer: Enrolment) => Enrolment) => void
   readonly now: () => number
@@ -46,6 +48,7 @@ export const startTrustedSite = async (
 ): Promise<TrustedSite> => {
   const folder = await mkdtemp(join(tmpdir(), 'imlma-site-'))
   const pki = join(folder, 'pki')
+  const artifacts = new Map<string, { readonly path: string; readonly bytes: number }>()
   let ahead = 0
   let asked = 0
   let change = (answer: Enrolment): Enrolment => answer
@@ -80,7 +83,7 @@ export const startTrustedSite = async (
         enrol: async (request) => changed(await desk.enrol(request)),
         renew: async (peer, request) => changed(await desk.renew(peer, request)),
       },
-      artifact: async () => undefined,
+      artifact: async (digest) => artifacts.get(digest),
       now,
       onFailure: () => undefined,
     },
@@ -103,6 +106,11 @@ export const startTrustedSite = async (
     },
     brokerTls: () => materialOf('broker'),
     asked: () => asked,
+    offer: async (digest, bytes) => {
+      const path = join(folder, digest)
+      await writeFile(path, bytes)
+      artifacts.set(digest, { path, bytes: bytes.byteLength })
+    },
     answerBy: (next) => {
       change = next
     },
