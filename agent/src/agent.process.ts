@@ -162,7 +162,7 @@ const start = async (
   const parts = {
     alarms,
     log,
-    serving: forecasting.models,
+    serving: { ...forecasting.models, onLost: forecasting.workers.onLost },
     shadows: forecasting.shadows,
     trials: forecasting.trials,
     forwarder,
@@ -192,6 +192,7 @@ const start = async (
         ...reported(),
         forecasts: forecaster.counts(),
         shadow: shadowRunner.counts(),
+        workers: forecasting.workers.list(),
         windows: monitor
           .latest()
           .map((window) => ({ ...window, latencySketch: undefined, inputs: undefined })),
@@ -257,6 +258,9 @@ const toFigures = ({ link, backlog, forecasting, sources }: FigureParts): AgentF
     shadowRows: shadow.rows,
     shadowRowsLeftOut: shadow.rowsSkipped + shadow.rowsDropped + shadow.rowsUnlike,
     shadowFailures: shadow.failures,
+    stoodIn: forecasting.models.stoodIn(),
+    workersLost: forecasting.workers.losses(),
+    workerRestarts: forecasting.workers.restarts(),
     sources: sources.flatMap(({ name, figures }) => (figures === undefined ? [] : [{ name, ...figures() }])),
   }
 }

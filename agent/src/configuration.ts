@@ -6,6 +6,25 @@ import { nameSchema } from '@imlma/protocol/wire'
 import { forecastedSchema } from './serving/baseline.ts'
 import { sourceConfigsSchema } from './sources/config.ts'
 
+const inferenceSchema = z.strictObject({
+  /**
+   * `worker`: each loaded version runs in a process of its own, so that one that hangs, crashes or takes all memory costs
+   * that process only. `none`: in the agent's own, for simulated fleets of many agents on one machine.
+   */
+  isolation: z.enum(['worker', 'none']).default('worker'),
+  /** Bytes that one version may allocate in its worker: five times what the largest models of a gateway need. */
+  memoryBytesMax: z
+    .int()
+    .min(64 * 1_048_576)
+    .max(2 ** 36)
+    .default(512 * 1_048_576),
+  /**
+   * Milliseconds that a run has at least before its worker is replaced; more where twenty times the signed latency budget
+   * is more, and a millisecond for each row. Long enough for a gateway that is busy with something else for a moment.
+   */
+  runMsMin: z.int().min(50).max(600_000).default(2_000),
+})
+
 export const configurationSchema = z.strictObject({
   sources: sourceConfigsSchema.default([]),
   /** Milliseconds of real time between two monitoring windows. */
@@ -24,6 +43,8 @@ export const configurationSchema = z.strictObject({
    * To be set where the link is shared or paid for by volume.
    */
   backlogBytesPerSecondMax: z.int().min(0).max(1_000_000_000).default(0),
+  /** How models run. */
+  inference: inferenceSchema.prefault({}),
   /** Milliseconds of silence after which an interval closes without its last meters. */
   settleMs: z.int().min(10).max(600_000).default(1_000),
   /**

@@ -19,10 +19,10 @@ import { isFactory } from './serving/baseline.ts'
 import { withFactory } from './serving/factory.ts'
 import type { FactorySeries } from './serving/factory-series.fs.ts'
 import { createForecasts, type Forecasts } from './serving/forecasts.ts'
-import { loadModel } from './serving/session.onnx.ts'
-import type { ModelIdentity } from './serving/serving.ts'
+import type { ModelIdentity, Serving } from './serving/serving.ts'
 import { createShadowRunner, type ShadowRunner } from './serving/shadow-runner.ts'
 import { readOne, toForecastHistory } from './serving/stored-readings.ts'
+import { createWorkers, type Workers } from './serving/worker/workers.process.ts'
 
 export interface Forecasting {
   readonly models: ActiveModels
@@ -34,6 +34,7 @@ export interface Forecasting {
   readonly forecasts: Forecasts
   readonly forecaster: Pick<Forecaster, 'counts'>
   readonly monitor: Pick<Monitor, 'latest'>
+  readonly workers: Pick<Workers, 'onLost' | 'list' | 'losses' | 'restarts'>
   /** Begins to forecast and to report. */
   readonly start: () => void
   readonly reportNow: () => Promise<void>
@@ -52,8 +53,15 @@ interface Parts {
 
 interface Options {
   readonly bootId: string
+  readonly inference: InferenceOptions
   readonly reportEveryMs: number
   readonly settleMs: number
+}
+
+interface InferenceOptions {
+  readonly isolation: 'worker' | 'none'
+  readonly memoryBytesMax: number
+  readonly runMsMin: number
 }
 
 const monotonicMs = (): number => performance.now()
@@ -65,16 +73,23 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
 
   const onCloseFailed = ({ model, version }: ModelIdentity, cause: unknown): void =>
     log.error({ model, version, err: cause }, 'a model did not close')
-  const released = createActiveModels({
-    now: monotonicMs,
-    load: async (path, identity, contract) => {
-      const loaded = await loadModel(path, identity, contract)
-      const signed = await manifest(identity)
-      if (signed !== undefined) remember(references, identity.sha256, signed.reference)
-      return loaded
-    },
-    onCloseFailed,
-  })
+  const workers = createWorkers(options.inference)
+  stops.push(
+    workers.onLost(({ model, version, sha256, cause, detail, atWork }) =>
+      log.error({ model, version, sha256, cause, detail, atWork }, 'a worker was lost'),
+    ),
+  )
+  const load: Serving['load'] = async (path, identity, contract) => {
+    const signed = await manifest(identity)
+    const budgetMs = signed?.reference.latencyMsBudget
+    const loaded =
+      options.inference.isolation === 'worker'
+        ? await workers.load(path, identity, contract, budgetMs)
+        : await import('./serving/session.onnx.ts').then((room) => room.loadModel(path, identity, contract))
+    if (signed !== undefined) remember(references, identity.sha256, signed.reference)
+    return loaded
+  }
+  const released = createActiveModels({ now: monotonicMs, load, onCloseFailed })
   const models = withFactory({ models: released, ...parts.factory })
   const shadows = createActiveModels({ now: monotonicMs, load: models.load, onCloseFailed })
   const monitor = createMonitor(
@@ -96,6 +111,12 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
   const stored = toForecastHistory(history)
   /** The round of the champions under way. */
   let round = Promise.resolve()
+  const rest = async (): Promise<void> => {
+    await turn()
+    await round
+  }
+  const readActual: Parameters<typeof startTrials>[0]['readActual'] = (...place) => readOne(history, ...place)
+  const { trials, stop: stopTrials } = startTrials({ history: stored, readActual, rest, log })
   const shadowRunner = createShadowRunner({
     models: shadows,
     history: stored,
@@ -108,12 +129,6 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
   })
   const forecaster = createForecaster(
     {
-  const rest = async (): Promise<void> => {
-    await turn()
-    await round
-  }
-  const readActual: Parameters<typeof startTrials>[0]['readActual'] = (...place) => readOne(history, ...place)
-  const { trials, stop: stopTrials } = startTrials({ history: stored, readActual, rest, log })
       models,
       history: stored,
       now: monotonicMs,
@@ -123,6 +138,7 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
         // Every window holds the seasonal-naive errors beside a version's own: there is nothing else to say of it.
         if (isFactory(batch)) return
         monitor.onBatch(batch)
+        trials.onBatch(batch)
         shadowRunner.note(batch)
       },
       onClosed: (closed) => {
@@ -139,10 +155,11 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
     models,
     shadows,
     shadowRunner,
+    trials,
     forecasts,
     forecaster,
-        trials.onBatch(batch)
     monitor,
+    workers,
     start: () => {
       const run = (): Promise<void> => (round = forecaster.run())
       const loop = startForecastLoop({ forecaster: { run } })
@@ -155,7 +172,6 @@ export const createForecasting = (parts: Parts, options: Options): Forecasting =
         history.onAppend(({ series, historical }) => {
           // Backlog is context, and nothing to forecast from.
           if (historical) return
-    trials,
           for (const { meter, register, interval, start, values } of series) {
             forecaster.note(meter, register, interval, start + values.length * interval)
           }

@@ -27,6 +27,7 @@ import type { Trials } from './models/trials.ts'
 import { wait } from './models/wait.timer.ts'
 import { alongWays, withRateFloor } from './models/ways.ts'
 import type { ModelIdentity, Serving } from './serving/serving.ts'
+import type { Workers } from './serving/worker/workers.process.ts'
 
 export interface ModelRooms {
   /** The manifest of a version that is being loaded: verified before anyone loads it. */
@@ -43,7 +44,7 @@ interface StartParts {
   readonly anchor: Envelope
   readonly alarms: Alarms
   readonly log: Log
-  readonly serving: Serving
+  readonly serving: Serving & Pick<Workers, 'onLost'>
   /** Runs what runs beside the champions. */
   readonly shadows: Serving
   readonly forwarder: Pick<Forwarder, 'resendFrom'>

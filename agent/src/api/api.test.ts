@@ -58,6 +58,9 @@ const create = ({ active = true, answer = (value) => value * 2, store = acceptin
     shadowRows: 8,
     shadowRowsLeftOut: 9,
     shadowFailures: 10,
+    stoodIn: { model: 11, baseline: 12 },
+    workersLost: { hung: 13, memory: 0, crashed: 0 },
+    workerRestarts: new Map([['a'.repeat(64), 14]]),
     sources: [],
   }
   const app = createApp(
@@ -123,6 +126,7 @@ describe('inference over HTTP', () => {
     expect(await response.json()).toEqual({
       model_name: 'load',
       model_version: '3',
+      parameters: { made_by: 'model', sha256: 'a'.repeat(64) },
       id: 'q',
       outputs: [{ name: 'forecast', shape: [2, 2], datatype: 'FP32', data: [2, 4, 6, 8] }],
     })
@@ -161,7 +165,8 @@ describe('inference over HTTP', () => {
 describe('what else is asked locally', () => {
   test('the latest forecasts, of one model or meter where asked', async () => {
     const { get, forecasts } = create()
-    const base = { model: 'load', version: 3, origin: 0, intervalMs: 900_000, unit: 'kW' }
+    const madeBy = { kind: 'model', version: 3, sha256: 'a'.repeat(64) } as const
+    const base = { model: 'load', version: 3, madeBy, origin: 0, intervalMs: 900_000, unit: 'kW' }
     for (const meter of ['a', 'b', 'c']) forecasts.record({ ...base, meter, values: Float32Array.of(1, 2) })
     expect(await (await get('/forecasts?meter=b')).json()).toEqual({
       total: 1,
@@ -322,6 +327,7 @@ describe('quantiles over HTTP', () => {
     forecasts.record({
       model: 'load',
       version: 3,
+      madeBy: { kind: 'baseline', version: 0 },
       meter: 'a',
       origin: 0,
       intervalMs: 900_000,

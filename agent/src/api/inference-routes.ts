@@ -58,9 +58,15 @@ export const inferenceRoutes = (parts: InferenceParts): readonly Route[] => {
     if (!wanted.ok) return refused(wanted.refusal)
     const answer = await batcher.infer(name, rows.value.features, rows.value.rows)
     if (!answer.ok) return refused(answer.refusal)
+    const { version, madeBy } = answer.value
+    const asked = question.params['version']
+    if (asked !== undefined && asked !== String(version)) {
+      // Somebody stood in for it: welcome where any version will do, and not the answer of the one that was named.
+      return refused({ code: 'RUN_FAILED', message: `version ${asked} did not answer` })
+    }
     const outputs = wantedOutputs(contract, wanted.value, rows.value.rows, answer.value)
     if (!outputs.ok) return refused(outputs.refusal)
-    return answerJson(toInferResponse(name, answer.value.version, request.data.id, outputs.value))
+    return answerJson(toInferResponse(name, madeBy, request.data.id, outputs.value))
   }
 
   const ofModel = (tell: (model: LoadedModel) => unknown) => (question: Question) => {

@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import type { Contract } from '@imlma/protocol/manifest'
 import { accept, refuse, type Result } from '@imlma/protocol/result'
-import type { LoadedModel } from '../serving/serving.ts'
+import type { LoadedModel, Maker } from '../serving/serving.ts'
 import type { OutputTensor } from './outputs.ts'
 
 const size = z.number().int().min(1).max(1_000_000)
@@ -75,14 +75,19 @@ const flatten = (data: readonly unknown[], rows: number, columns: number): Float
   return features
 }
 
+/** Version 0 is the baseline; `parameters` says who answered by digest, too. */
 export const toInferResponse = (
   model: string,
-  version: number,
+  madeBy: Maker,
   id: string | undefined,
   outputs: readonly OutputTensor[],
 ) => ({
   model_name: model,
-  model_version: String(version),
+  model_version: String(madeBy.version),
+  parameters: {
+    made_by: madeBy.kind,
+    ...(madeBy.kind === 'model' && { sha256: madeBy.sha256 }),
+  },
   ...(id === undefined ? {} : { id }),
   outputs: outputs.map(({ name, shape, values }) => ({
     name,

@@ -1,6 +1,8 @@
 /** The agent's figures for Prometheus, read at the moment they are asked for. Base units: seconds, bytes. */
 
 import { Gauge, Registry } from 'prom-client'
+import type { Maker } from '../serving/serving.ts'
+import type { LossCause } from '../serving/worker/lost.ts'
 import type { SourceFigures } from '../sources/source-figures.ts'
 
 export interface AgentFigures {
@@ -23,6 +25,11 @@ export interface AgentFigures {
   /** Not run: too many gaps, too slow, or another series than the champion's. */
   readonly shadowRowsLeftOut: number
   readonly shadowFailures: number
+  /** Runs that the active version failed, by who answered in its place. */
+  readonly stoodIn: Readonly<Record<Maker['kind'], number>>
+  readonly workersLost: Readonly<Record<LossCause, number>>
+  /** By digest. */
+  readonly workerRestarts: ReadonlyMap<string, number>
   readonly sources: readonly (SourceFigures & { readonly name: string })[]
 }
 
@@ -71,6 +78,12 @@ export const createMetrics = (read: () => AgentFigures) => {
   const inShadow = gauge('shadow_version', 'Version that runs beside the champion.', ['model'])
   const shadowLatency = gauge('shadow_run_seconds', 'The same for runs in shadow.', ['model', 'quantile'])
 
+  const stoodIn = gauge('stood_in_total', 'Runs that the active version failed, by who answered.', [
+    'made_by',
+  ])
+  const lost = gauge('workers_lost_total', 'Inference workers that were lost.', ['cause'])
+  const restarts = gauge('worker_restarts_total', 'New workers for a version after a loss.', ['digest'])
+
   return {
     contentType: registry.contentType,
     read: async (): Promise<string> => {
@@ -82,6 +95,10 @@ export const createMetrics = (read: () => AgentFigures) => {
         for (const [each, of] of ofSources) each.set({ source: source.name }, of(source))
         for (const { code, count } of source.rejects) malformed.set({ source: source.name, code }, count)
       }
+      restarts.reset()
+      for (const [digest, times] of figures.workerRestarts) restarts.set({ digest }, times)
+      for (const [cause, times] of Object.entries(figures.workersLost)) lost.set({ cause }, times)
+      for (const [by, times] of Object.entries(figures.stoodIn)) stoodIn.set({ made_by: by }, times)
       for (const [name, count] of Object.entries(figures.droppedByClass)) dropped.set({ class: name }, count)
       for (const each of figures.models) tell(each, served, latency)
       for (const each of figures.shadows) tell(each, inShadow, shadowLatency)

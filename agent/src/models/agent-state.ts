@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import { limits } from '@imlma/protocol/limits'
 import { nameSchema, resultSchema } from '@imlma/protocol/wire'
+import { crashesSchema } from './crashes.ts'
 import { deploymentSchema, emptyDeployment, neededDigests, type Deployment } from './deployment-state.ts'
 import { loadedDigest, neededDigest, noShadow, shadowSchema, type Shadow } from './shadow/shadow-state.ts'
 
@@ -39,6 +40,8 @@ export const agentStateSchema = z.object({
     .refine((models) => Object.keys(models).length <= limits.modelsPerAgentMax, 'too many models'),
   /** What runs beside the champions; absent in the files of agents that knew no shadow. */
   shadows: z.record(nameSchema, shadowSchema).default({}),
+  /** Workers that were lost at work; absent in the files of agents that ran models in their own process. */
+  crashes: crashesSchema.default([]),
   commands: ledgerSchema,
 })
 export type AgentState = Readonly<z.infer<typeof agentStateSchema>>
@@ -49,6 +52,7 @@ export const emptyAgentState: AgentState = {
   desiredSigners: [],
   models: {},
   shadows: {},
+  crashes: [],
   commands: { highest: {}, known: [] },
 }
 

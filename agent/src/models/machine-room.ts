@@ -74,6 +74,7 @@ export const createMachineRoom = (parts: MachineRoomParts, initial: AgentState):
     await persist(withConclusions(alter(stepped), effects, now()))
     for (const [model, { effects: own }] of steps) {
       for (const effect of own) await act(model, effect)
+      sessions.standIn(model, standInOf(deploymentOf(state, model)))
       sessions.retain(model, digestsLoaded(state, model))
     }
     if (effects.length > 0 || alter !== same) onChange(state)
@@ -186,6 +187,10 @@ export const createMachineRoom = (parts: MachineRoomParts, initial: AgentState):
     },
   }
 }
+
+/** On probation the champion answers what the challenger fails to. */
+const standInOf = ({ phase, champion, championLoaded }: Deployment): string | undefined =>
+  phase === 'probation' && championLoaded ? champion?.sha256 : undefined
 
 const same = (state: AgentState): AgentState => state
 

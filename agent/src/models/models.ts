@@ -21,6 +21,7 @@ import { createAssignments } from './assignments.ts'
 import { createCommands } from './commands/commands.ts'
 import { deliver, isOver } from './commands/ledger.ts'
 import { createResultSender } from './commands/sender.ts'
+import { createLostSessions } from './lost-sessions.ts'
 import { createMachineRoom, type Raised } from './machine-room.ts'
 import { rebuildState } from './rebuild.ts'
 import { toReportedModels } from './reported.ts'
@@ -189,6 +190,9 @@ export const startModels = async (parts: ModelsParts, options: ModelsOptions): P
     }
   }
 
+  const lost = createLostSessions({ room, now: clock.now, raise, onFailure })
+  const stopCounting = serving.onLost?.((session) => void lost(session))
+
   await room.resume()
   await room.exclusively(commands.resume)
   await shadows.resume(initial)
@@ -222,6 +226,7 @@ export const startModels = async (parts: ModelsParts, options: ModelsOptions): P
     },
     stop: async () => {
       stopped = true
+      stopCounting?.()
       await shadows.stop()
       await room.stop()
     },

@@ -43,5 +43,16 @@ export interface Serving {
   /** From now on this one answers; the one before is closed after its last run. */
   readonly activate: (session: Session) => void
   readonly deactivate: (model: string) => void
+  /** From now on this one answers where the active one fails; undefined: nobody does. What it replaces is closed. */
+  readonly standIn?: (model: string, session: Session | undefined) => void
   readonly onRun: (listener: (run: SessionRun) => void) => () => void
+  /** Told of every worker that was lost with a model in it. */
+  readonly onLost?: (listener: (lost: LostSession) => void) => () => void
+}
+
+export interface LostSession extends SessionIdentity {
+  readonly cause: 'hung' | 'memory' | 'crashed'
+  readonly detail: string
+  /** False where it ended while it waited for work: somebody else ended it. */
+  readonly atWork: boolean
 }

@@ -12,6 +12,8 @@ export interface Sessions {
   readonly load: (path: string, identity: SessionIdentity, contract: Contract) => Promise<Session>
   readonly activate: (model: string, sha256: string) => void
   readonly deactivate: (model: string) => void
+  /** Answers where the active one fails; undefined: nobody does. */
+  readonly standIn: (model: string, sha256: string | undefined) => void
   /** What was loaded, for whoever else runs it; its `close` gives it back. */
   readonly lend: (model: string, sha256: string) => Session
   /** Everything else of this model closes, once nobody runs on it. */
@@ -27,6 +29,7 @@ interface Slot {
 export const createSessions = (serving: Serving, onCloseFailed: (cause: unknown) => void): Sessions => {
   const slots = new Map<string, Slot>()
   const loading = new Map<string, Promise<Slot>>()
+  const standIns = new Map<string, string>()
   const keyOf = (model: string, sha256: string): string => `${model}/${sha256}`
 
   const closeWhenFree = (slot: Slot): void => {
@@ -79,6 +82,12 @@ export const createSessions = (serving: Serving, onCloseFailed: (cause: unknown)
     },
     activate: (model, sha256) => serving.activate(lend(slotOf(model, sha256))),
     deactivate: serving.deactivate,
+    standIn: (model, sha256) => {
+      if (standIns.get(model) === sha256) return
+      if (sha256 === undefined) standIns.delete(model)
+      else standIns.set(model, sha256)
+      serving.standIn?.(model, sha256 === undefined ? undefined : lend(slotOf(model, sha256)))
+    },
     lend: (model, sha256) => lend(slotOf(model, sha256)),
     retain: (model, digests) => {
       for (const slot of slots.values()) {

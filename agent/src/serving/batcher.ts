@@ -6,13 +6,14 @@
 import { quantilesOf } from '@imlma/protocol/manifest'
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 import type { ActiveModels, Lease } from './active-models.ts'
-import type { LoadedModel } from './serving.ts'
+import type { LoadedModel, Maker } from './serving.ts'
 
 export type InferRefusal = 'MODEL_NOT_FOUND' | 'MALFORMED' | 'OVERLOADED' | 'RUN_FAILED'
 
 /** `values`: rows × H, of the version that answered; `quantiles`: rows × Q × H where its contract has them. */
 export interface Inference {
   readonly version: number
+  readonly madeBy: Maker
   readonly values: Float32Array
   readonly quantiles?: Float32Array
 }
@@ -103,14 +104,14 @@ export const createBatcher = ({ models, defer }: Parts, options: Options = {}): 
 const columnsOf = ({ contract }: Pick<LoadedModel, 'contract'>): number =>
   contract.inputs[0]?.shape.at(-1) as number
 
-const answer = async ({ lease: { model }, waiting, rows }: Batch): Promise<void> => {
+const answer = async ({ lease: { model, answer: ask }, waiting, rows }: Batch): Promise<void> => {
   try {
     const [only] = waiting
     if (only === undefined) return
     const features = waiting.length === 1 ? only.features : gather(waiting, rows * columnsOf(model))
     const quantileValues = quantilesOf(model.contract).length * model.contract.horizon
     const quantiles = quantileValues > 0 ? new Float32Array(rows * quantileValues) : undefined
-    const values = await model.run(features, rows, undefined, quantiles)
+    const { values, madeBy } = await ask(features, rows, undefined, quantiles)
     const horizon = values.length / rows
     let row = 0
     for (const request of waiting) {
@@ -118,7 +119,8 @@ const answer = async ({ lease: { model }, waiting, rows }: Batch): Promise<void>
       row += request.rows
       request.answer(
         accept({
-          version: model.version,
+          version: madeBy.version,
+          madeBy,
           values: values.subarray(from, row * horizon),
           ...(quantiles !== undefined && {
             quantiles: quantiles.subarray((row - request.rows) * quantileValues, row * quantileValues),

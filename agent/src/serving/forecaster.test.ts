@@ -223,14 +223,23 @@ test('origins due are the ones after the last, and only the latest when they are
 
 test('only the forecasts renewed last are kept', () => {
   const forecasts = createForecasts({ now: () => 0 }, { forecastsMax: 2 })
-  const base = { model: 'load', version: 1, origin: 0, intervalMs, unit: 'kW', values: new Float32Array(1) }
+  const base = {
+    model: 'load',
+    version: 1,
+    madeBy: { kind: 'baseline', version: 0 } as const,
+    origin: 0,
+    intervalMs,
+    unit: 'kW',
+    values: new Float32Array(1),
+  }
   for (const meter of ['a', 'b', 'a', 'c']) forecasts.record({ ...base, meter })
   expect(forecasts.list().map(({ meter }) => meter)).toEqual(['a', 'c'])
 })
 
 test('a recorded forecast is a copy, and each meter has its own', () => {
   const forecasts = createForecasts({ now: () => 0 })
-  const base = { model: 'load', version: 1, origin: 0, intervalMs, unit: 'kW' }
+  const madeBy = { kind: 'baseline', version: 0 } as const
+  const base = { model: 'load', version: 1, madeBy, origin: 0, intervalMs, unit: 'kW' }
   const block = Float32Array.of(1, 2)
   forecasts.record({ ...base, meter: 'a', values: block.subarray(0, 1) })
   forecasts.record({ ...base, meter: 'b', values: block.subarray(1, 2) })
@@ -289,6 +298,7 @@ describe('a forecast with quantiles', () => {
     forecasts.record({
       model: 'load',
       version: 1,
+      madeBy: { kind: 'baseline', version: 0 },
       meter: 'm',
       origin: 0,
       intervalMs,

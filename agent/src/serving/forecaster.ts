@@ -10,7 +10,7 @@
 import { createFeatureBuilder } from '@imlma/protocol/features'
 import type { FeatureBuilder } from '@imlma/protocol/features'
 import { quantilesOf } from '@imlma/protocol/manifest'
-import type { ActiveModels } from './active-models.ts'
+import type { ActiveModels, Lease } from './active-models.ts'
 import { rowsAt, type ForecastHistory } from './feature-rows.ts'
 import type { Forecast, Quantiles } from './forecasts.ts'
 import {
@@ -22,7 +22,7 @@ import {
 import type { LoadedModel, ModelIdentity } from './serving.ts'
 
 /**
- * Everything one model forecast from one origin. `features` is reused, and `values` kept would be half a megabyte of
+ * Everything one model forecast from one origin; version 0 where the baseline had to answer for it. `features` is reused, and `values` kept would be half a megabyte of
  * long-lived garbage for every origin: both are valid during the call only.
  */
 export interface ForecastBatch extends ModelIdentity {
@@ -142,7 +142,11 @@ export const createForecaster = (parts: Parts, options: Options = {}): Forecaste
     return { next, written }
   }
 
-  const forecast = async (model: LoadedModel, builder: FeatureBuilder, origin: number): Promise<void> => {
+  const forecast = async (
+    { model, answer }: Lease,
+    builder: FeatureBuilder,
+    origin: number,
+  ): Promise<void> => {
     const { register, intervalMs, horizon, unit } = model.contract
     const meters = history.meters(register, intervalMs)
     for (let first = 0; first < meters.length;) {
@@ -156,20 +160,22 @@ export const createForecaster = (parts: Parts, options: Options = {}): Forecaste
       const rangeLength = length * probabilities.length
       if (ranges.length < rangeLength) ranges = new Float32Array(rangeLength)
       const range = rangeLength > 0 ? ranges.subarray(0, rangeLength) : undefined
-      const values = await model.run(features, written.length, answers.subarray(0, length), range)
+      const answered = await answer(features, written.length, answers.subarray(0, length), range)
+      const { values, madeBy } = answered
       const quantiles = range && { probabilities, values: range }
       counts.runs += 1
       counts.rows += written.length
-      const { model: name, version, sha256 } = model
+      const { model: name } = model
+      const { version } = madeBy
       written.forEach((meter, row) => {
         const own = values.subarray(row * horizon, (row + 1) * horizon)
         const around = rangeOf(quantiles, row, horizon)
-        onForecast({ model: name, version, meter, origin, intervalMs, unit, values: own, ...around })
+        onForecast({ model: name, version, madeBy, meter, origin, intervalMs, unit, values: own, ...around })
       })
       onBatch?.({
         model: name,
         version,
-        sha256,
+        sha256: madeBy.kind === 'model' ? madeBy.sha256 : model.sha256,
         register,
         builder,
         origin,
@@ -181,7 +187,8 @@ export const createForecaster = (parts: Parts, options: Options = {}): Forecaste
     }
   }
 
-  const runModel = async (model: LoadedModel): Promise<void> => {
+  const runModel = async (lease: Lease): Promise<void> => {
+    const { model } = lease
     const { register, intervalMs } = model.contract
     const reached = progressOf(model)
     const end = frontierOf(register, intervalMs).closed(now())
@@ -193,7 +200,7 @@ export const createForecaster = (parts: Parts, options: Options = {}): Forecaste
     // Moved before the runs: an origin that fails is not tried for ever.
     reached.done = end
     onClosed?.({ model: model.model, register, intervalMs, end })
-    for (const origin of due) await forecast(model, reached.builder, origin)
+    for (const origin of due) await forecast(lease, reached.builder, origin)
   }
 
   return {
@@ -206,7 +213,7 @@ export const createForecaster = (parts: Parts, options: Options = {}): Forecaste
         const lease = models.lease(model)
         if (lease === undefined) continue
         try {
-          await runModel(lease.model)
+          await runModel(lease)
         } catch (cause) {
           counts.failures += 1
           onFailed?.(lease.model, cause)

@@ -1,8 +1,12 @@
 /** The latest forecast of every meter, for people and programs that ask locally. Older ones are not kept here. */
 
+import type { Maker } from './serving.ts'
+
 export interface Forecast {
   readonly model: string
   readonly version: number
+  /** Another than the version that serves where that one failed. */
+  readonly madeBy: Maker
   readonly meter: string
   /** UTC epoch milliseconds of the first forecast step. */
   readonly origin: number

@@ -26,6 +26,17 @@ export interface LoadedModel extends ModelIdentity {
   readonly close: () => Promise<void>
 }
 
+/** Who made an answer: a version, or the baseline (version 0) where no version could. */
+export type Maker =
+  | { readonly kind: 'model'; readonly version: number; readonly sha256: string }
+  | { readonly kind: 'baseline'; readonly version: 0 }
+
+/** `values`: rows × H. Quantiles that nobody could make are no numbers. */
+export interface Answered {
+  readonly values: Float32Array
+  readonly madeBy: Maker
+}
+
 /** One run that answered a forecast or a request (not golden vectors, not warm-up). */
 export interface RunObservation extends ModelIdentity {
   readonly rows: number
@@ -40,6 +51,8 @@ export interface Serving {
   readonly activate: (loaded: LoadedModel) => void
   /** Stops answering for a model: nothing verified is left. */
   readonly deactivate: (model: string) => void
+  /** Answers where the active version does not, as the champion does for a version on probation; nothing: nobody does. */
+  readonly standIn: (model: string, loaded: LoadedModel | undefined) => void
   readonly active: (model: string) => LoadedModel | undefined
   readonly onRun: (listener: (observation: RunObservation) => void) => () => void
   readonly close: () => Promise<void>

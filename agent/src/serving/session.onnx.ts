@@ -1,6 +1,7 @@
 /**
  * One ONNX file as a loaded model. Files are opened by path: over many swaps, sessions made from a Buffer keep
- * more than twice the memory. One thread and no spinning: a gateway's core belongs to the meters between two runs.
+ * more than twice the memory. It runs in this process, and whatever it does happens to this process: for tests, benchmarks
+ * and fleets of many agents on one machine. A gateway runs its models in workers (`worker/`).
  */
 
 import { InferenceSession, Tensor } from 'onnxruntime-node'
@@ -8,16 +9,7 @@ import { quantilesOf, type Contract } from '@imlma/protocol/manifest'
 import { Failure, invariant } from '@imlma/protocol/result'
 import { checkContract, type TensorDescription } from './contract.ts'
 import type { LoadedModel, ModelIdentity } from './serving.ts'
-
-const sessionOptions: InferenceSession.SessionOptions = {
-  executionProviders: ['cpu'],
-  executionMode: 'sequential',
-  graphOptimizationLevel: 'all',
-  intraOpNumThreads: 1,
-  interOpNumThreads: 1,
-  enableCpuMemArena: false,
-  extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
-}
+import { sessionOptions } from './session-options.ts'
 
 /** Loads the file and holds it against the contract. Throws `Failure` LOAD_FAILED, CONTRACT_MISMATCH. */
 export const loadModel = async (

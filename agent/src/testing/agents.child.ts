@@ -30,6 +30,7 @@ for (const name of names) {
   const agent = await startAgent({ name, site, broker, root, ...where, log: 'error' }, configuration, {
     log: createLog(name, 'error'),
     agentVersion: 'test',
+    onSpent: () => process.exit(1),
   })
   stops.push(agent.stop)
 }

@@ -113,13 +113,14 @@ export const startControlCentre = async () => {
     root: sealRoot(keys),
     of,
     /** A signed version of a linear model. */
+    /** `bytes`: another file, which answers what this layer answers. */
     release: (
       version: number,
       layer: Dense,
       contract: Contract,
       changes: Partial<Manifest> = {},
+      bytes = encodeTinyModel({ layers: [layer] }),
     ): Released => {
-      const bytes = encodeTinyModel({ layers: [layer] })
       const released = release(
         keys.release,
         version,

@@ -1,7 +1,9 @@
 /**
  * The smallest ONNX files that tests and benchmarks need: dense layers with ReLU between them, `features` in and
- * `forecast` out. Written byte by byte (protobuf, the field numbers of onnx.proto3), so that no trainer is needed.
+ * `forecast` out. Written byte by byte, so that no trainer is needed.
  */
+
+import { axes, batchOf, encodeModel, message, node, tensor, text } from './onnx-bytes.ts'
 
 /** One dense layer: `weights` is inputs × outputs, row-major. */
 export interface Dense {
@@ -56,7 +58,7 @@ export const encodeTinyModel = ({
     ...message(11, batchOf(inputName, [first.weights.length / first.bias.length])),
     ...outputs.flatMap((bytes) => message(12, bytes)),
   ]
-  return Uint8Array.from([...number(1, 8), ...message(7, graph), ...message(8, number(2, 17))])
+  return encodeModel(graph)
 }
 
 /** Reproducible layers of these widths: `[24, 64, 64, 1]` is the MLP of numbers.md; `[96, 96]` a ridge's size. */
@@ -68,54 +70,3 @@ export const layersOf = (widths: readonly number[], scale = 0.1): readonly Dense
       bias: Float32Array.from({ length: outputs }, (_, i) => Math.cos(i + 1 + index) * scale),
     }
   })
-
-const varint = (value: number): number[] => {
-  const bytes: number[] = []
-  let rest = value
-  while (rest > 0x7f) {
-    bytes.push((rest & 0x7f) | 0x80)
-    rest >>>= 7
-  }
-  return [...bytes, rest]
-}
-
-const number = (field: number, value: number): number[] => [...varint(field << 3), ...varint(value)]
-
-const message = (field: number, bytes: readonly number[]): number[] => [
-  ...varint((field << 3) | 2),
-  ...varint(bytes.length),
-  ...bytes,
-]
-
-const text = (field: number, value: string): number[] => message(field, [...new TextEncoder().encode(value)])
-
-const node = (operator: string, inputs: readonly string[], output: string): number[] => [
-  ...inputs.flatMap((name) => text(1, name)),
-  ...text(2, output),
-  ...text(4, operator),
-]
-
-const float32 = 1
-
-const tensor = (name: string, shape: readonly number[], values: Float32Array): number[] => [
-  ...shape.flatMap((size) => number(1, size)),
-  ...number(2, float32),
-  ...text(8, name),
-  ...message(9, [...new Uint8Array(values.buffer, values.byteOffset, values.byteLength)]),
-]
-
-const int64 = 7
-
-const axes = (values: readonly number[]): number[] => [
-  ...number(1, values.length),
-  ...number(2, int64),
-  ...text(8, 'axes'),
-  ...message(9, [...new Uint8Array(BigInt64Array.from(values, BigInt).buffer)]),
-]
-
-/** A value of shape [batch, …sizes]. */
-const batchOf = (name: string, sizes: readonly number[]): number[] => {
-  const shape = [...message(1, text(2, 'batch')), ...sizes.flatMap((size) => message(1, number(1, size)))]
-  const type = message(1, [...number(1, float32), ...message(2, shape)])
-  return [...text(1, name), ...message(2, type)]
-}
