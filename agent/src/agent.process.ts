@@ -124,7 +124,7 @@ const start = async (
   })
 
   const modelsFolder = join(dataDir, 'models')
-  const rooms = await openModels(modelsFolder, link)
+  const rooms = await openModels(modelsFolder, link, configuration)
   const factory = await openFactorySeries(
     join(modelsFolder, 'factory.json'),
     configuration.factory,
@@ -169,6 +169,7 @@ const start = async (
     reportNow,
     audit,
     options: configuration,
+    access: shown && ((): GatewayAccess => ({ url: shown.gateway(), ...shown.tls() })),
   }
   const models = anchor && (await rooms.start({ ...parts, anchor }, { site, agent }))
   if (models !== undefined) stops.push(models.stop, models.onChange(reporting.changed))
@@ -179,7 +180,6 @@ const start = async (
   const api = await startApi(
     {
       models: serving,
-    access: shown && ((): GatewayAccess => ({ url: shown.gateway(), ...shown.tls() })),
       forecasts,
       post: posting.post,
       agentVersion,

@@ -47,17 +47,15 @@ interface StartParts {
   readonly serving: Serving & Pick<Workers, 'onLost'>
   /** Runs what runs beside the champions. */
   readonly shadows: Serving
-  readonly forwarder: Pick<Forwarder, 'resendFrom'>
   readonly trials: Trials
+  readonly forwarder: Pick<Forwarder, 'resendFrom'>
   readonly reportNow: () => void
   readonly audit: Pick<Recorder, 'record' | 'recordOnce'>
-}
   readonly options: ModelSettings
   /** The gateway listener, where this agent is enrolled. */
   readonly access: (() => GatewayAccess) | undefined
 }
 
-export const openModels = async (folder: string, link: Link): Promise<ModelRooms> => {
 export type ModelSettings = Pick<
   Configuration,
   | 'modelsBytesMax'
@@ -97,7 +95,6 @@ export const openModels = async (
           anchor,
           verify: verifySignature,
           serving,
-          shadowServing: { start: shadows.activate, stop: shadows.deactivate, onRun: shadows.onRun },
           trials,
           shadowServing: { start: shadows.activate, stop: shadows.deactivate, onRun: shadows.onRun },
           transfer: await openWays(link, access, options),
@@ -116,17 +113,17 @@ export const openModels = async (
           },
         },
         { ...address, ...toProbation(options) },
-      const endRetry = keepRetrying(() => link.connected() && started.connected(), Math.random)
       )
       const endScrub = keepScrubbed(started.scrub, (cause) => log.error({ err: cause }, 'models'))
+      const endRetry = keepRetrying(() => link.connected() && started.connected(), Math.random)
       models = {
         ...started,
         desired: (payload) => {
           latest = payload
           return started.desired(payload)
-          endRetry()
         },
         stop: async () => {
+          endRetry()
           await endScrub()
           await started.stop()
           await kept.stop()
@@ -135,6 +132,8 @@ export const openModels = async (
       return models
     },
   }
+}
+
 /** Over HTTPS where this gateway is enrolled, else and after that over the broker, which may be the better line. */
 const openWays = async (
   link: Link,
@@ -150,8 +149,6 @@ const openWays = async (
     ways.unshift(createHttpsTransfer({ access }))
   }
   return alongWays(ways.map((way) => withRateFloor(way, { wait }, { bytesPerSecondMin })))
-}
-
 }
 
 const hourMs = 3_600_000

@@ -32,7 +32,6 @@ import { createSessions } from './sessions.ts'
 import { createShadowRoom } from './shadow/shadow-room.ts'
 import type { ModelStore } from './store.ts'
 import type { Transfer } from './transfer.ts'
-import { openTrust } from './trust.ts'
 import type { Trials } from './trials.ts'
 import { openTrust } from './trust.ts'
 import { createWork, type WorkOptions } from './work.ts'
@@ -46,8 +45,8 @@ export interface ModelsParts {
   readonly verify: VerifySignature
   readonly serving: Serving
   readonly shadowServing: ShadowServing
-  readonly transfer: Pick<Transfer, 'fetch'>
   readonly trials?: Trials
+  readonly transfer: Pick<Transfer, 'fetch'>
   readonly link: Pick<Link, 'publish'>
   readonly clock: Clock
   /** Milliseconds of a monotonic clock. */

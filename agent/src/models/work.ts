@@ -108,7 +108,7 @@ export const createWork = (parts: WorkParts, options: WorkOptions = {}) => {
     signal: AbortSignal,
   ): Promise<Result<{ resumed: boolean }, DeploymentReason>> =>
     alone(sha256, async () => {
-      const file = await store.openPartial(sha256, bytes)
+      const file = await openWithRoom(sha256, bytes)
       if (!file.ok) return file
       const resumed = file.value.bytes() > 0
       try {
