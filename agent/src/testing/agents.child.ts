@@ -23,11 +23,14 @@ const { names, site, broker, root, folder, feed } = JSON.parse(process.argv[2] ?
 const stops: (() => Promise<void>)[] = []
 for (const name of names) {
   const meters = Array.from({ length: feed.meters }, (_, i) => `${name}-${i + 1}`)
-  const configuration: Configuration = { ...defaultConfiguration, sources: [{ ...feed, meters }] }
+  // A worker for each of a hundred models is more than this machine has memory for.
+  const inference = { ...defaultConfiguration.inference, isolation: 'none' } as const
+  const configuration: Configuration = { ...defaultConfiguration, inference, sources: [{ ...feed, meters }] }
   const where = { dataDir: `${folder}/${name}`, host: '127.0.0.1', port: 0 }
   const agent = await startAgent({ name, site, broker, root, ...where, log: 'error' }, configuration, {
     log: createLog(name, 'error'),
     agentVersion: 'test',
+    onSpent: () => process.exit(1),
   })
   stops.push(agent.stop)
 }
