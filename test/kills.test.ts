@@ -122,6 +122,8 @@ const acceptedOf = (path: string) => {
         for (let i = 0; i < values.length; i++) known.push(start + i * intervalMs)
       }
     }
+    // Live readings overtake a backlog.
+    for (const known of times.values()) known.sort((a, b) => a - b)
     return { batches: batches.map(({ agent, seq }) => ({ agent, seq })), times }
   } finally {
     database.close()
