@@ -34,48 +34,58 @@ import { openFactorySeries } from './serving/factory-series.fs.ts'
 import type { Settings } from './settings.process.ts'
 import { isPostedSource } from './sources/posted-source.ts'
 import { createPosting } from './sources/posting.ts'
+import type { SourceChanges } from './sources/source-set.ts'
 import type { Source } from './sources/source.ts'
-import { openSources, openStoring, startForwarding } from './storing.process.ts'
+import { openSources } from './sourcing.process.ts'
+import { openStoring, startForwarding } from './storing.process.ts'
+import { createSupervisor } from './supervisor/supervisor.timer.ts'
 
 export interface RunningAgent {
   readonly name: string
   /** Of the local API. */
   readonly url: string
+  /** Takes over the sources of another configuration. Throws `Failure`; then nothing has changed. */
+  readonly reload: (wanted: Configuration) => Promise<SourceChanges>
   readonly stop: () => Promise<void>
+}
+
+interface StartParts {
+  readonly log: Log
+  readonly agentVersion: string
+  /** A part fails and fails again: the process should end, and be started again. */
+  readonly onSpent: (part: string, cause: unknown) => void
 }
 
 /** Throws `Failure` DATA_DIR_IN_USE, NO_NAME, WRONG_TARGET, PORT_TAKEN, BAD_ROOT, BAD_BROKER_URL and what its rooms throw. */
 export const startAgent = async (
   settings: Settings,
   configuration: Configuration,
-  { log, agentVersion }: { readonly log: Log; readonly agentVersion: string },
+  given: StartParts,
 ): Promise<RunningAgent> => {
   const stops: (() => void | Promise<void>)[] = []
   const stop = async (): Promise<void> => {
     for (const each of stops.splice(0).toReversed()) {
       await Promise.resolve()
         .then(each)
-        .catch((cause: unknown) => log.error({ err: cause }, 'did not stop cleanly'))
+        .catch((cause: unknown) => given.log.error({ err: cause }, 'did not stop cleanly'))
     }
   }
   try {
-    return { ...(await start(settings, configuration, { log, agentVersion, stops })), stop }
+    return { ...(await start(settings, configuration, { ...given, stops })), stop }
   } catch (cause) {
     await stop()
     throw cause
   }
 }
 
-interface Starting {
-  readonly log: Log
-  readonly agentVersion: string
+interface Starting extends StartParts {
   readonly stops: (() => void | Promise<void>)[]
 }
 
 const start = async (
   settings: Settings,
   configuration: Configuration,
-  { log, agentVersion, stops }: Starting,
+  { log, agentVersion, onSpent, stops }: Starting,
 ): Promise<Omit<RunningAgent, 'stop'>> => {
   const { dataDir } = settings
   const bootId = randomUUID()
@@ -174,8 +184,15 @@ const start = async (
   const models = anchor && (await rooms.start({ ...parts, anchor }, { site, agent }))
   if (models !== undefined) stops.push(models.stop, models.onChange(reporting.changed))
 
-  const sources = await openSources(configuration.sources, outbox, log)
-  const posting = createPosting({ sink: outbox, now: Date.now, sources: sources.filter(isPostedSource) })
+  const supervisor = createSupervisor({
+    monotonicMs: () => performance.now(),
+    onRestart: (part, afterMs, cause) => log.warn({ part, afterMs, err: cause }, 'failed, and starts again'),
+    onSpent,
+  })
+  stops.push(supervisor.stop)
+  const sources = await openSources(configuration.sources, { sink: outbox, supervisor, log })
+  const postedSources = () => sources.list().filter(isPostedSource)
+  const posting = createPosting({ sink: outbox, now: Date.now, sources: postedSources })
   const { models: serving, forecasts, forecaster, shadowRunner, monitor } = forecasting
   const api = await startApi(
     {
@@ -184,7 +201,8 @@ const start = async (
       post: posting.post,
       agentVersion,
       onFailed: (cause) => log.error({ err: cause }, 'a request failed'),
-      figures: () => toFigures({ link, backlog: outbox.backlog(), forecasting, sources }),
+      figures: () =>
+        toFigures({ link, backlog: outbox.backlog(), forecasting, sources: sources.list() }),
       status: () => ({
         name: agent,
         site,
@@ -196,7 +214,8 @@ const start = async (
         windows: monitor
           .latest()
           .map((window) => ({ ...window, latencySketch: undefined, inputs: undefined })),
-        sources: sources.map((source) => ({
+        supervised: supervisor.counts(),
+        sources: sources.list().map((source) => ({
           name: source.name,
           state: source.state(),
           ...source.figures?.(),
@@ -222,12 +241,10 @@ const start = async (
   link.start()
   if (shown !== undefined) stops.push(shown.keepFresh({ link, alarms, log }))
   forecasting.start()
-  for (const source of sources) {
-    source.start()
-    stops.push(source.stop)
-  }
+  sources.start()
+  stops.push(sources.stop)
   stops.push(keepTidy({ collect: fullCollection(), residentBytes: () => process.memoryUsage.rss() }))
-  return { name: agent, url: api.url }
+  return { name: agent, url: api.url, reload: (wanted) => sources.apply(wanted.sources) }
 }
 
 const toFigures = ({ link, backlog, forecasting, sources }: FigureParts): AgentFigures => {

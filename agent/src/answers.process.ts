@@ -34,6 +34,11 @@ const toText = async (asked: Exclude<Asked, { kind: 'run' }>): Promise<string> =
       return asked.text
     case 'enrol':
       return describe(await enrolGateway(asked.dataDir, asked.enrol))
+    case 'check': {
+      // Loaded by who asks: to be told who a gateway is, nobody needs every source's settings.
+      const { checkConfiguration } = await import('./configuration.fs.ts')
+      return checkConfiguration(asked.config)
+    }
     case 'audit-show':
     case 'audit-verify':
       return tellAudit(asked.dataDir, asked.kind === 'audit-show')

@@ -6,7 +6,8 @@
 import { parseArgs } from 'node:util'
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 import { isName } from '@imlma/protocol/wire'
-import { logLevels, type LogLevel } from './log.pino.ts'
+import type { Configuration } from './configuration.ts'
+import { logLevels, type LogLevel } from './log-level.ts'
 
 /** An enrolment token as it was given, or the file that holds it. */
 export type GivenToken = { readonly token: string } | { readonly file: string }
@@ -27,11 +28,21 @@ export interface Settings {
   readonly log: LogLevel
 }
 
+/** What the command line says; the rest is the configuration's. */
+export type GivenSettings = Pick<Settings, 'dataDir'> & Partial<Settings>
+
+/** The command line comes before the file. */
+export const completeSettings = (given: GivenSettings, configuration: Configuration): Settings => {
+  const { name, site, broker, root, host, port, log } = configuration
+  return { ...definedOnly({ name, site, broker, root }), host, port, log, ...given }
+}
+
 /** What a command line asks for: to run, or to be told something. */
 export type Asked =
-  | { readonly kind: 'run'; readonly settings: Settings }
+  | { readonly kind: 'run'; readonly settings: GivenSettings }
   | { readonly kind: 'enrol'; readonly enrol: GivenToken; readonly dataDir: string }
   | { readonly kind: 'identity'; readonly dataDir: string }
+  | { readonly kind: 'check'; readonly config: string }
   | { readonly kind: 'audit-show' | 'audit-verify'; readonly dataDir: string }
   | { readonly kind: 'tell'; readonly text: string }
 
@@ -50,6 +61,7 @@ export const parseSettings = (args: readonly string[], version: string): Result<
   try {
     if (args[0] === 'enrol') return parseEnrol(args.slice(1))
     if (args[0] === 'identity') return parseShowing(args.slice(1), 'identity')
+    if (args[0] === 'check') return parseCheck(args.slice(1))
     if (args[0] === 'audit') return parseAudit(args.slice(1))
     return parseRun(args, version)
   } catch (cause) {
@@ -66,10 +78,10 @@ const parseRun = (args: readonly string[], version: string): Result<Asked, 'BAD_
       site: text,
       broker: text,
       root: text,
-      host: { ...text, default: '127.0.0.1' },
-      port: { ...text, default: '4611' },
+      host: text,
+      port: text,
       config: text,
-      log: { ...text, default: 'info' },
+      log: text,
       version: { ...flag, short: 'V' },
     },
   })
@@ -78,16 +90,25 @@ const parseRun = (args: readonly string[], version: string): Result<Asked, 'BAD_
   const { name, site, broker, root, host, config } = given
   if (name !== undefined && !isName(name)) return refuseOption(`--name is ${nameRule}`)
   if (site !== undefined && !isName(site)) return refuseOption(`--site is ${nameRule}`)
-  const port = Number(given.port)
-  if (!/^\d+$/.test(given.port) || port > 65_535) return refuseOption('--port is 0 to 65535')
+  const port = given.port === undefined ? undefined : Number(given.port)
+  if (port !== undefined && (!/^\d+$/.test(given.port as string) || port > 65_535))
+    return refuseOption('--port is 0 to 65535')
   const log = logLevels.find((level) => level === given.log)
-  if (log === undefined) return refuseOption(`--log is one of ${logLevels.join(', ')}`)
+  if (log === undefined && given.log !== undefined)
+    return refuseOption(`--log is one of ${logLevels.join(', ')}`)
   const enrol = toGivenToken(given.enrol, given['enrol-file'])
-  const optional = definedOnly({ name, site, broker, root, config, enrol })
+  const optional = definedOnly({ name, site, broker, root, config, enrol, host, port, log })
   return accept({
     kind: 'run',
-    settings: { ...optional, dataDir: given['data-dir'], host, port, log },
+    settings: { ...optional, dataDir: given['data-dir'] },
   })
+}
+
+const parseCheck = (args: readonly string[]): Result<Asked, 'BAD_OPTION'> => {
+  const { values: given } = parseArgs({ args: [...args], options: { config: text, help: common.help } })
+  if (given.help === true) return accept({ kind: 'tell', text: help })
+  if (given.config === undefined) return refuseOption('check needs --config')
+  return accept({ kind: 'check', config: given.config })
 }
 
 const parseEnrol = (args: readonly string[]): Result<Asked, 'BAD_OPTION'> => {
@@ -138,6 +159,7 @@ const refuseOption = (message: string) =>
 const help = `Usage: imlma-agent [options]
        imlma-agent enrol <token> [--data-dir <dir>]     make this gateway an agent of a site
        imlma-agent identity [--data-dir <dir>]          show who it is, and until when
+       imlma-agent check --config <file>                is this configuration right?
        imlma-agent audit show [--data-dir <dir>]        what it did and what was done to it
        imlma-agent audit verify [--data-dir <dir>]      does the record of that hold?
 
@@ -152,7 +174,7 @@ Serves forecasts beside the meters, keeps readings until the control centre has 
   --data-dir <dir>     where all state lies (./imlma-agent)
   --host <address>     address of the local API (127.0.0.1)
   --port <number>      port of the local API; 0 takes a free one (4611)
-  --config <file>      JSON file: sources and further settings
+  --config <file>      JSON file: sources and further settings (agent/CONFIGURATION.md); read again on SIGHUP
   --log <level>        what is logged: ${logLevels.join(', ')} (info)
   -V, --version        output the version number
   -h, --help           display this help

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { parseSettings } from './settings.process.ts'
+import { configurationSchema } from './configuration.ts'
+import { completeSettings, parseSettings } from './settings.process.ts'
 
 const needed = ['--name', 'gw-1', '--site=demo']
 
@@ -13,11 +14,23 @@ describe('command line', () => {
           name: 'gw-1',
           site: 'demo',
           dataDir: './imlma-agent',
-          host: '127.0.0.1',
-          port: 4_611,
-          log: 'info',
         },
       },
+    })
+  })
+
+  test('comes before the configuration, which comes before the usual values', () => {
+    const usual = { host: '127.0.0.1', port: 4_611, log: 'info' }
+    const complete = (configuration: object, given: object) =>
+      completeSettings({ dataDir: 'd', ...given }, configurationSchema.parse(configuration))
+    expect(complete({}, {})).toEqual({ dataDir: 'd', ...usual })
+    expect(complete({ name: 'gw-1', port: 1, log: 'warn' }, { port: 2, site: 'demo' })).toEqual({
+      ...usual,
+      dataDir: 'd',
+      name: 'gw-1',
+      site: 'demo',
+      port: 2,
+      log: 'warn',
     })
   })
 
@@ -33,7 +46,7 @@ describe('command line', () => {
       ok: true,
       value: {
         kind: 'run',
-        settings: { dataDir: 'gw-1', host: '127.0.0.1', port: 4_611, log: 'info' },
+        settings: { dataDir: 'gw-1' },
       },
     })
   })
@@ -59,6 +72,7 @@ describe('command line', () => {
     ['an unknown option', [...needed, '--colour', 'red'], '--colour'],
     ['a value without an option', [...needed, 'red'], 'red'],
     ['an option without its value', [...needed, '--root'], '--root'],
+    ['a check of nothing', ['check'], '--config'],
     ['an enrolment without a token', ['enrol'], 'token'],
     ['an enrolment with two tokens', ['enrol', 'a', 'b'], 'token'],
     ['an enrolment under a name: the token says it', ['enrol', 'a', '--name', 'gw-1'], '--name'],

@@ -14,9 +14,6 @@ import { createOutbox } from './outbox/outbox.sqlite.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import type { SignPacket } from './outbox/payload.zlib.ts'
 import { noTrouble, stepTrouble, type StoreEvent, type TroubleAlarm } from './outbox/trouble.ts'
-import type { SourceConfig } from './sources/config.ts'
-import { createSource } from './sources/create-source.fs.ts'
-import type { Source } from './sources/source.ts'
 
 export interface Storing {
   readonly outbox: Outbox
@@ -107,25 +104,4 @@ export const startForwarding = (
   const forwarder = createForwarder({ outbox, link, onFailure }, options)
   forwarder.start()
   return forwarder
-}
-
-/** Makes every source before any starts: a mistake in the last one is found before the first has sent anything. */
-export const openSources = async (
-  configs: readonly SourceConfig[],
-  outbox: Outbox,
-  log: Log,
-): Promise<readonly Source[]> => {
-  const sources: Source[] = []
-  for (const config of configs) {
-    const onFailure = (cause: unknown): void => log.warn({ source: config.name, err: cause }, 'source')
-    const source = await createSource({ sink: outbox, onFailure }, config)
-    if (!source.ok) {
-      const { code, message, hint } = source.refusal
-      const named =
-        config.kind === 'replay' ? `source ${config.name}, ${config.path}` : `source ${config.name}`
-      throw new Failure(code, `${named}: ${message}`, hint === undefined ? {} : { hint })
-    }
-    sources.push(source.value)
-  }
-  return sources
 }

@@ -80,13 +80,15 @@ const everyDeciding = [
 export const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   agent: {
     identity: [],
+    supervisor: [],
     clock: [],
     link: ['outbox'],
     outbox: [],
     history: ['outbox'],
     sources: ['outbox'],
     serving: ['history'],
-    models: ['serving', 'link', 'clock'],
+    audit: ['link'],
+    models: ['serving', 'link', 'audit', 'clock'],
     monitoring: ['serving', 'models', 'history', 'link'],
     api: ['serving', 'models', 'monitoring', 'outbox', 'sources', 'link'],
   },

@@ -39,11 +39,11 @@ export interface Posting {
 interface Parts {
   readonly sink: Pick<ReadingSink, 'append'>
   readonly now: () => number
-  readonly sources?: readonly PostedSource[]
+  readonly sources?: () => readonly PostedSource[]
 }
 
 export const createPosting = (
-  { sink, now, sources = [] }: Parts,
+  { sink, now, sources = () => [] }: Parts,
   defaults: PostedDefaults = simulatedDefaults,
 ): Posting => {
   const rejects = createRejects()
@@ -80,7 +80,7 @@ export const createPosting = (
   }
 
   const postTo = (name: string, document: unknown): Result<Posted, 'NO_SUCH_SOURCE' | 'MALFORMED'> => {
-    const source = sources.find((each) => each.name === name)
+    const source = sources().find((each) => each.name === name)
     if (source === undefined) {
       return refuse('NO_SUCH_SOURCE', `no source ${name}`, 'configure one of kind http with this name')
     }

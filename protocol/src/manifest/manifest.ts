@@ -22,12 +22,16 @@ const tensorSchema = z.object({
 /** What goes in, what comes out, and which series it fits. */
 export const contractSchema = z.object({
   task: z.literal('forecast'),
+  /** What is forecast, in words: `active energy`. */
   quantity: z.string().min(1).max(64),
+  /** Unit of the forecast and of the readings. */
   unit: z.string().min(1).max(16),
   /** Series with this register are forecast. */
   register: z.string().min(1).max(64),
+  /** Milliseconds from one reading, and one forecast step, to the next. */
   intervalMs: z.number().int().min(limits.intervalMsMin).max(limits.intervalMsMax),
   contextLength: z.number().int().min(1).max(limits.contextLengthMax),
+  /** Steps that are forecast. */
   horizon: z.number().int().min(1).max(limits.horizonMax),
   inputs: z.array(tensorSchema).length(1),
   /** The forecast, and where there are `quantiles` those of every step: [batch, Q, H]. */
