@@ -100,7 +100,13 @@ export const startForwarding = (
   { outbox, link, log }: { readonly outbox: Outbox; readonly link: Link; readonly log: Log },
   options: { readonly backlogBytesPerSecondMax: number },
 ): Forwarder => {
-  const onFailure = (cause: unknown): void => log.error({ err: cause }, 'readings were not forwarded')
+  let quietUntil = 0
+  // Tried again every second: the log says so once a minute.
+  const onFailure = (cause: unknown): void => {
+    if (performance.now() < quietUntil) return
+    quietUntil = performance.now() + 60_000
+    log.error({ err: cause }, 'readings were not forwarded')
+  }
   const forwarder = createForwarder({ outbox, link, onFailure }, options)
   forwarder.start()
   return forwarder

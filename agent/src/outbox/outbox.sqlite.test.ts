@@ -204,13 +204,15 @@ describe('the file of readings', () => {
     outbox.acknowledge(0)
     outbox.append([columnOf('m', [1])], { historical: false })
     outbox.next(everything)
+    outbox.append([columnOf('m', [2], 1)], { historical: false })
     database.sqlite.pragma('query_only = 1')
-    expect(codeOf(() => outbox.append([columnOf('m', [2], 1)], { historical: false }))).toBe('STORE_FAILED')
+    expect(codeOf(() => outbox.append([columnOf('m', [3], 2)], { historical: false }))).toBe('STORE_FAILED')
     expect(outbox.next(everything).map(({ seq }) => seq)).toEqual([1])
     expect(outbox.acknowledge(1).removed).toBe(1)
+    expect(codeOf(() => outbox.next(everything))).toBe('STORE_FAILED')
     database.sqlite.pragma('query_only = 0')
-    outbox.append([columnOf('m', [2], 1)], { historical: false })
-    expect(outbox.next(everything).map(({ seq }) => seq)).toEqual([2])
+    outbox.append([columnOf('m', [3], 2)], { historical: false })
+    expect(outbox.next(everything).map(({ seq }) => seq)).toEqual([2, 3])
   })
 
   test('that is sound opens without a loss', () => {

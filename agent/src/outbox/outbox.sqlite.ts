@@ -129,7 +129,12 @@ export const createOutbox = (parts: OutboxParts, options: OutboxOptions = {}): O
 
   const next = (window: Window): readonly OutboundBatch[] => {
     if (!mayLeave(held.numbering) || batchesOf(held) === 0) return []
-    admitMore(window)
+    try {
+      admitMore(window)
+    } catch (cause) {
+      // What has its number leaves also while the disk takes no other.
+      if (!held.numbering.window.some(({ seq }) => seq > window.after)) throw cause
+    }
     const oldest = (toAcknowledged(held.numbering) ?? 0) + 1
     const batches: OutboundBatch[] = []
     const broken: SizedRow[] = []
