@@ -13,5 +13,5 @@ export interface DeadlineOptions {
 export const deadlineMsOf = (
   rows: number,
   latencyMsBudget = 0,
-  { runMsMin = 2_000, budgetFactor = 20, runMsPerRow = 1 }: DeadlineOptions = {},
+  { runMsMin = 2_000, budgetFactor = 5, runMsPerRow = 1 }: DeadlineOptions = {},
 ): number => Math.max(runMsMin, budgetFactor * latencyMsBudget) + runMsPerRow * rows

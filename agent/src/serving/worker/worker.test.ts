@@ -105,7 +105,7 @@ describe('a model in a worker', () => {
   })
 
   test('that takes memory without end gets no more than its worker may have', async () => {
-    const { load, lost, pid, replaced } = create()
+    const { load, lost, pid, replaced } = create({ runMsMin: 10_000 })
     const { model } = await load(encodeBadModel('memory', layer))
     const before = pid()
     await expect(model.run(Float32Array.of(60, 0, 0, 0), 1)).rejects.toMatchObject({ code: 'RUN_FAILED' })
