@@ -68,6 +68,9 @@ const configuration = {
   reportEveryMs: 1_000,
 }
 
+/** An answer's body, as text or as bytes. */
+const said = (body: string | Uint8Array): string => (typeof body === 'string' ? body : text(body))
+
 const inference = { inputs: [{ name: 'features', shape: [1, 2], datatype: 'FP32', data: [1, 2] }] }
 
 const telegram = utf8(
@@ -129,7 +132,9 @@ const httpParser = (): Parser => {
       const answer = await app.answer({ method, url, body: bytes.subarray(end + 1) })
       if (failures.length > before) throw failures.at(-1)
       const document =
-        answer.headers['content-type']?.includes('json') === true ? JSON.parse(answer.body) : undefined
+        answer.headers['content-type']?.includes('json') === true
+          ? JSON.parse(String(answer.body))
+          : undefined
       if (answer.status >= 500) return { wrong: `answered with ${answer.status}` }
       if (answer.status < 400) return 'accepted'
       return typeof (document as { code?: unknown }).code === 'string'
