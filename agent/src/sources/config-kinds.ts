@@ -63,7 +63,9 @@ export const mqttSchema = z
     plainAllowed: z.boolean().default(false),
   })
   .superRefine((source, issues) => {
-    object(issues, objectionToDocument(source))
+    const { topic } = source
+    const given = { meter: topic.includes('{meter}'), which: topic.includes('{which}') }
+    object(issues, objectionToDocument(source, given))
     object(issues, objectionToUrl(source))
   })
 
@@ -121,7 +123,17 @@ export const modbusSchema = z
     timeoutMs: z.int().min(10).max(60_000).default(3_000),
     values: z.array(pointSchema).min(1).max(1_000),
   })
-  .superRefine((source, issues) => object(issues, objectionTo(source.values)))
+  .superRefine((source, issues) => {
+    object(issues, objectionTo(source.values))
+    const sampled = source.values.find(
+      ({ aggregate, intervalMs }) => aggregate === 'none' && intervalMs !== source.everyMs,
+    )
+    if (sampled === undefined) return
+    object(
+      issues,
+      `${sampled.register}: read every ${source.everyMs} ms it needs an aggregate for its interval`,
+    )
+  })
 
 export const dsmrSchema = z
   .strictObject({

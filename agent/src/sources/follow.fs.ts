@@ -7,7 +7,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { createCollector, type CollectorParts } from './intake/collector.timer.ts'
 import type { DocumentMapping } from './intake/document.ts'
-import { findPlace, inOrder, parsePlace, type FilePlace } from './follow-plan.ts'
+import { findPlace, inOrder, parsePlace, type FilePlace, type Sibling } from './follow-plan.ts'
 import { inodeOf, openGrowing, siblingsOf, type GrowingFile } from './growing-file.fs.ts'
 import { createLineReader, type LineFormat } from './line-reader.ts'
 import { createLines, type Line } from './lines.ts'
@@ -49,8 +49,10 @@ export const createFollowSource = (parts: FollowParts, options: FollowOptions): 
     const place = parsePlace(collector.place())
     if (place !== undefined) {
       const found = await findPlace(inOrder(await siblingsOf(path), path), place, isHead)
-      const file = found && (await openGrowing(found.path))
-      if (file !== undefined) return { file, offset: place.offset }
+      if (found !== undefined) {
+        const file = await openSame(found)
+        return file === undefined ? begin() : { file, offset: place.offset }
+      }
     }
     const file = await openGrowing(path)
     if (file === undefined) return undefined
@@ -73,6 +75,13 @@ export const createFollowSource = (parts: FollowParts, options: FollowOptions): 
     }
   }
 
+  const untilRoom = async (signal: AbortSignal): Promise<void> => {
+    while (sink.backlog().batches >= backlogBatchesMax) {
+      state = 'held back'
+      await wait(pollMs, undefined, { signal })
+    }
+  }
+
   /** Reads until another file has taken the name, or to the end where nobody follows. */
   const readOut = async (file: GrowingFile, from: number, signal: AbortSignal): Promise<void> => {
     let offset = from
@@ -88,31 +97,31 @@ export const createFollowSource = (parts: FollowParts, options: FollowOptions): 
 
     for (;;) {
       signal.throwIfAborted()
-      while (!follow && sink.backlog().batches >= backlogBatchesMax) {
-        state = 'held back'
-        await wait(pollMs, undefined, { signal })
-      }
+      if (!follow) await untilRoom(signal)
       state = follow ? 'live' : 'history'
       const bytes = await file.read(readTo)
-      readTo += bytes.length
-      const head = await file.head(readTo)
-      const moveTo = (): void => collector.moveTo({ inode: file.inode, head, offset } satisfies FilePlace)
-      if (bytes.length > 0) {
-        for (const line of lines.push(bytes)) take(line)
-        moveTo()
-        await store(signal)
-        continue
-      }
-      const change = follow ? await changeOf(file, path, readTo, known) : 'over'
-      known = head
-      if (change === 'none') {
-        await wait(pollMs, undefined, { signal })
-      } else if (change === 'truncated') {
+      // Emptied and written on beyond our place: only the beginning tells.
+      const isOther = known !== undefined && !(await file.isHead(known))
+      const change = isOther ? 'emptied' : bytes.length > 0 ? 'grown' : await atEnd(file, readTo)
+      if (change === 'emptied') {
         collector.interrupted('the file was emptied: it is read from its start', path)
         offset = 0
         readTo = 0
+        known = undefined
         lines = createLines()
         reader.begin(undefined)
+        continue
+      }
+      readTo += bytes.length
+      const head = await file.head(readTo)
+      known = head
+      const moveTo = (): void => collector.moveTo({ inode: file.inode, head, offset } satisfies FilePlace)
+      if (change === 'grown') {
+        for (const line of lines.push(bytes)) take(line)
+        moveTo()
+        await store(signal)
+      } else if (change === 'none') {
+        await wait(pollMs, undefined, { signal })
       } else if ((await file.size()) <= readTo) {
         // Nobody goes on writing what has another name now: what it ends with is a line.
         const rest = lines.rest()
@@ -122,6 +131,14 @@ export const createFollowSource = (parts: FollowParts, options: FollowOptions): 
         return
       }
     }
+  }
+
+  /** What has become of a file that is read to its end. */
+  const atEnd = async (file: GrowingFile, readTo: number): Promise<'none' | 'emptied' | 'over'> => {
+    if (!follow) return 'over'
+    const active = await inodeOf(path)
+    if (active !== undefined && active !== file.inode) return 'over'
+    return (await file.size()) < readTo ? 'emptied' : 'none'
   }
 
   const readAll = async (signal: AbortSignal): Promise<void> => {
@@ -136,10 +153,12 @@ export const createFollowSource = (parts: FollowParts, options: FollowOptions): 
       let next: { file: GrowingFile; offset: number } | undefined = begun
       while (next !== undefined) {
         const { file, offset }: { file: GrowingFile; offset: number } = next
-        await readOut(file, offset, signal).finally(() => file.close())
+        await readOut(file, offset, signal).finally(async () => {
+          await file.close()
+        })
         if (!follow) return
         const successor = await younger(file, path)
-        const opened = successor === undefined ? undefined : await openGrowing(successor)
+        const opened = successor && (await openSame(successor))
         next = opened && { file: opened, offset: 0 }
       }
     }
@@ -192,28 +211,24 @@ export const createFollowSource = (parts: FollowParts, options: FollowOptions): 
 const isHead = async ({ path }: { readonly path: string }, head: FilePlace['head']): Promise<boolean> => {
   const file = await openGrowing(path)
   if (file === undefined) return false
-  return file.isHead(head).finally(() => file.close())
+  return file.isHead(head).finally(async () => {
+    await file.close()
+  })
 }
 
 const isOfTheDisk = (cause: unknown): boolean => cause instanceof Error && 'syscall' in cause
 
-/** What has become of a file that is read to its end; `known` is its beginning at the last look. */
-const changeOf = async (
-  file: GrowingFile,
-  path: string,
-  readTo: number,
-  known: FilePlace['head'] | undefined,
-): Promise<'none' | 'truncated' | 'over'> => {
-  const active = await inodeOf(path)
-  if (active !== undefined && active !== file.inode) return 'over'
-  if ((await file.size()) < readTo) return 'truncated'
-  // Emptied and written on beyond our place: only the beginning tells.
-  return known !== undefined && !(await file.isHead(known)) ? 'truncated' : 'none'
+/** undefined where the name means another file by now: rotation goes on while we look. */
+const openSame = async ({ path, inode }: Sibling): Promise<GrowingFile | undefined> => {
+  const file = await openGrowing(path)
+  if (file === undefined || file.inode === inode) return file
+  await file.close()
+  return undefined
 }
 
-/** The file that was begun after this one. */
-const younger = async ({ inode }: GrowingFile, path: string): Promise<string | undefined> => {
+/** The file that was begun after this one; the one that bears the name where this one is gone. */
+const younger = async ({ inode }: GrowingFile, path: string): Promise<Sibling | undefined> => {
   const siblings = inOrder(await siblingsOf(path), path)
   const index = siblings.findIndex((each) => each.inode === inode)
-  return index < 0 ? path : siblings[index + 1]?.path
+  return index < 0 ? siblings.find((each) => each.path === path) : siblings[index + 1]
 }

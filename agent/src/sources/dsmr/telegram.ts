@@ -18,8 +18,8 @@ export interface Telegram {
   readonly equipment: string | undefined
 }
 
-const lineForm = /^(\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3})((?:\([^()]{0,2048}\))+)$/
-const valueForm = /^(-?\d{1,12}(?:\.\d{1,6})?)(?:\*([A-Za-z0-9]{1,8}))?$/
+const lineForm = /^(\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3})(?:\*255)?((?:\([^()]{0,2048}\))+)$/
+const valueForm = /^(-?\d{1,12}(?:\.\d{1,9})?)(?:\*([A-Za-z0-9]{1,8}))?$/
 
 const timeReference = '0-0:1.0.0'
 const equipmentReference = '0-0:96.1.1'

@@ -41,11 +41,19 @@ export const documentFields = {
 const mappingSchema = z.strictObject(documentFields)
 export type DocumentMapping = z.infer<typeof mappingSchema>
 
-export const objectionToDocument = (mapping: DocumentMapping): string | undefined => {
-  if (mapping.values.some(({ when }) => when !== undefined) && mapping.which === undefined)
+/** What is wrong with a mapping that fits the schema; `given` is what a topic says beside the document. */
+export const objectionToDocument = (
+  { meter, meterName, which, values }: DocumentMapping,
+  given: { readonly meter?: boolean; readonly which?: boolean } = {},
+): string | undefined => {
+  if (meter === undefined && meterName === undefined && given.meter !== true) {
+    return 'nothing says which meter it is: give meter, or meterName'
+  }
+  if (values.some(({ when }) => when !== undefined) && which === undefined && given.which !== true) {
     return 'a value says when, and nothing says which field tells (which)'
-  const plain = mapping.values.filter(({ when }) => when === undefined)
-  return objectionTo(plain.map(({ field: _field, when: _when, ...value }) => value))
+  }
+  const plain = values.filter(({ when }) => when === undefined)
+  return [plain, ...values.map((value) => [value])].map(objectionTo).find((each) => each !== undefined)
 }
 
 /** One value of one meter; `channel` is its place among the configured values. */

@@ -52,8 +52,9 @@ export const createModbusSource = (parts: CollectorParts, options: ModbusOptions
   const hold = async (signal: AbortSignal): Promise<void> => {
     const socket = createConnection({ host, port })
     try {
-      await connected(socket, timeoutMs, signal)
+      // Before the connection is there: the library counts itself offline until it has seen it come.
       const modbus = new client.TCP(socket, unitId, timeoutMs)
+      await connected(socket, timeoutMs, signal)
       state = 'live'
       for (let at = Math.floor(now() / everyMs) * everyMs; !signal.aborted;) {
         for (const read of reads) {
@@ -69,7 +70,8 @@ export const createModbusSource = (parts: CollectorParts, options: ModbusOptions
         collector.flush()
         const next = Math.floor(now() / everyMs + 1) * everyMs
         await wait(next - now(), undefined, { signal })
-        at = next
+        // What the clock says now: the machine may have slept.
+        at = Math.round(now() / everyMs) * everyMs
       }
     } finally {
       socket.destroy()
