@@ -16,6 +16,7 @@ import { anchorPathOf, openAnchor } from './anchor.fs.ts'
 import type { AgentFigures } from './api/metrics.prom.ts'
 import { startApi } from './api/start.http.ts'
 import { startAudit } from './audit.process.ts'
+import { keepCompilers } from './compilers.process.ts'
 import type { Configuration } from './configuration.ts'
 import { createForecasting, type Forecasting } from './forecasting.process.ts'
 import { createShown, openIdentity } from './identity.process.ts'
@@ -194,8 +195,12 @@ const start = async (
   const postedSources = () => sources.list().filter(isPostedSource)
   const posting = createPosting({ sink: outbox, now: Date.now, sources: postedSources })
   const { models: serving, forecasts, forecaster, shadowRunner, monitor } = forecasting
+  const collect = fullCollection()
+  const compilers = keepCompilers(process.execArgv, collect)
+  stops.push(compilers.stop)
   const api = await startApi(
     {
+      onAsked: compilers.note,
       models: serving,
       forecasts,
       post: posting.post,
@@ -243,7 +248,7 @@ const start = async (
   forecasting.start()
   sources.start()
   stops.push(sources.stop)
-  stops.push(keepTidy({ collect: fullCollection(), residentBytes: () => process.memoryUsage.rss() }))
+  stops.push(keepTidy({ collect, residentBytes: () => process.memoryUsage.rss() }))
   return { name: agent, url: api.url, reload: (wanted) => sources.apply(wanted.sources) }
 }
 

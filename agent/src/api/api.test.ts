@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { accept, Failure, refuse } from '@imlma/protocol/result'
 import { createActiveModels } from '../serving/active-models.ts'
-import { createBatcher } from '../serving/batcher.ts'
+import { createBatcher, type Batcher } from '../serving/batcher.ts'
 import { createForecasts } from '../serving/forecasts.ts'
 import { tinyContract } from '../serving/testing/tiny-contract.ts'
 import { createApp, type ApiParts, type App } from './app.http.ts'
@@ -18,9 +18,17 @@ interface Given {
   readonly store?: ApiParts['post']
   /** With it, the model has quantiles: the forecast and this much more. */
   readonly spread?: number
+  /** What the batcher says to one more request. */
+  readonly room?: ReturnType<Batcher['admit']>
 }
 
-const create = ({ active = true, answer = (value) => value * 2, store = accepting, spread }: Given = {}) => {
+const create = ({
+  active = true,
+  answer = (value) => value * 2,
+  store = accepting,
+  spread,
+  room,
+}: Given = {}) => {
   const models = createActiveModels({ load: () => Promise.reject(new Error('unused')), now: () => 0 })
   if (active) {
     models.activate({
@@ -63,10 +71,11 @@ const create = ({ active = true, answer = (value) => value * 2, store = acceptin
     workerRestarts: new Map([['a'.repeat(64), 14]]),
     sources: [],
   }
+  const batcher = createBatcher({ models, now: () => 0, defer: (callback) => void setImmediate(callback) })
   const app = createApp(
     {
       models,
-      batcher: createBatcher({ models, defer: (callback) => void setImmediate(callback) }),
+      batcher: room === undefined ? batcher : { ...batcher, admit: () => room },
       ready: () => models.models().length > 0,
       agentVersion: '0.1.0',
       forecasts,
@@ -85,7 +94,7 @@ const create = ({ active = true, answer = (value) => value * 2, store = acceptin
 const ask = async (app: App, url: string, body?: string): Promise<Response> => {
   const method = body === undefined ? 'GET' : 'POST'
   const answer = await app.answer({ method, url, body: new TextEncoder().encode(body) })
-  return new Response(answer.body, answer)
+  return new Response(answer.body as string, answer)
 }
 
 const input = (data: unknown, shape: readonly number[] = [1, 2], rest: object = {}) => ({
@@ -339,4 +348,106 @@ describe('quantiles over HTTP', () => {
       forecasts: [{ version: 3, values: [2, 3], quantiles: { p10: [1, 2], p50: [2, 3], p90: [4, 5] } }],
     })
   })
+})
+
+describe('binary tensors', () => {
+  const path = '/v2/models/load/infer'
+  const floats = (...values: number[]) => new Uint8Array(Float32Array.from(values).buffer)
+  const sendBinary = async (
+    { app }: ReturnType<typeof create>,
+    document: unknown,
+    bytes: Uint8Array,
+    headerLength?: string,
+  ) => {
+    const header = new TextEncoder().encode(JSON.stringify(document))
+    const body = new Uint8Array([...header, ...bytes])
+    return app.answer({
+      method: 'POST',
+      url: path,
+      body,
+      headerLength: headerLength ?? String(header.length),
+    })
+  }
+  const binaryInput = (bytes: number, shape = [1, 2], rest: object = {}) => ({
+    inputs: [{ name: 'features', shape, datatype: 'FP32', parameters: { binary_data_size: bytes } }],
+    ...rest,
+  })
+  const parse = (text: string | Uint8Array): unknown =>
+    JSON.parse(typeof text === 'string' ? text : new TextDecoder().decode(text))
+
+  test('are read behind the document, and answered as text where nothing else is wanted', async () => {
+    const answer = await sendBinary(create(), binaryInput(8), floats(1, 2))
+    expect([answer.status, answer.headers['content-type']]).toEqual([200, 'application/json'])
+    expect(parse(answer.body)).toMatchObject({ outputs: [{ data: [2, 4] }] })
+  })
+
+  test.each([
+    ['of an output', { outputs: [{ name: 'forecast', parameters: { binary_data: true } }] }],
+    ['of all outputs', { parameters: { binary_data_output: true } }],
+  ])('%s follow the document in the answer', async (_, wanted) => {
+    const answer = await sendBinary(create(), binaryInput(16, [2, 2], wanted), floats(1, 2, 3, 4))
+    const length = Number(answer.headers['inference-header-content-length'])
+    const body = answer.body as Uint8Array
+    expect(answer.headers['content-type']).toBe('application/octet-stream')
+    expect(parse(body.subarray(0, length))).toMatchObject({
+      outputs: [{ name: 'forecast', shape: [2, 2], datatype: 'FP32', parameters: { binary_data_size: 16 } }],
+    })
+    expect([...new Float32Array(body.slice(length).buffer)]).toEqual([2, 4, 6, 8])
+  })
+
+  test('an output may be text where the others are bytes', async () => {
+    const wanted = {
+      parameters: { binary_data_output: true },
+      outputs: [{ name: 'forecast', parameters: { binary_data: false } }, { name: 'quantiles' }],
+    }
+    const answer = await sendBinary(create({ spread: 1 }), binaryInput(8, [1, 2], wanted), floats(1, 2))
+    const body = answer.body as Uint8Array
+    const length = Number(answer.headers['inference-header-content-length'])
+    expect(parse(body.subarray(0, length))).toMatchObject({
+      outputs: [{ data: [2, 4] }, { name: 'quantiles', parameters: { binary_data_size: 16 } }],
+    })
+    expect([...new Float32Array(body.slice(length).buffer)]).toEqual([2, 4, 3, 5])
+  })
+
+  test.each([
+    ['a length beyond the body', binaryInput(8), floats(1, 2), '9999'],
+    ['a length that is none', binaryInput(8), floats(1, 2), 'all'],
+    ['a size that is not what follows', binaryInput(4), floats(1, 2), undefined],
+    ['too few bytes for the shape', binaryInput(4), floats(1), undefined],
+    ['bytes that belong to no tensor', input([1, 2]), floats(1), undefined],
+    ['what is no number', binaryInput(8), floats(1, Number.NaN), undefined],
+    [
+      'numbers in two places',
+      input([1, 2], [1, 2], { parameters: { binary_data_size: 8 } }),
+      floats(1, 2),
+      undefined,
+    ],
+  ])('are refused with %s', async (_, document, bytes, headerLength) => {
+    const answer = await sendBinary(create(), document, bytes, headerLength)
+    expect(answer.status).toBe(400)
+    expect(parse(answer.body)).toMatchObject({ code: 'MALFORMED', error: expect.any(String) })
+  })
+
+  test('pass through a server as they are', async () => {
+    const server = await listen(create().app, { host: '127.0.0.1', port: 0 })
+    const wanted = binaryInput(8, [1, 2], { parameters: { binary_data_output: true } })
+    const header = new TextEncoder().encode(JSON.stringify(wanted))
+    const response = await fetch(`${server.url}${path}`, {
+      method: 'POST',
+      headers: { 'Inference-Header-Content-Length': String(header.length) },
+      body: new Uint8Array([...header, ...floats(1, 2)]),
+    })
+    const bytes = new Uint8Array(await response.arrayBuffer())
+    const length = Number(response.headers.get('inference-header-content-length'))
+    expect([...new Float32Array(bytes.slice(length).buffer)]).toEqual([2, 4])
+    await server.close()
+  })
+})
+
+test('a full queue answers 429, says when to come again, and reads nothing', async () => {
+  const { app, post } = create({ room: refuse('OVERLOADED', 'many are waiting', 'ask again later') })
+  const response = await post('/v2/models/load/infer', '{')
+  expect([response.status, response.headers.get('retry-after')]).toEqual([429, '1'])
+  expect(await response.json()).toMatchObject({ code: 'OVERLOADED', hint: 'ask again later' })
+  expect((await ask(app, '/v2/health/live')).status).toBe(200)
 })

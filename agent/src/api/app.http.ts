@@ -43,7 +43,7 @@ export const createApp = (parts: ApiParts, options: Options = {}): App => {
   const router = new LinearRouter<Route['answer']>()
   for (const { method, path, answer } of routesOf(parts, postBytesMax)) router.add(method, path, answer)
 
-  const answer = async ({ method, url, body }: Asked): Promise<Answer> => {
+  const answer = async ({ method, url, body, headerLength }: Asked): Promise<Answer> => {
     if (body.length > bodyBytesMax) return tooLarge(bodyBytesMax)
     const place = URL.parse(url, 'http://agent')
     const [found] = place === null ? [] : router.match(method, place.pathname)[0]
@@ -51,7 +51,7 @@ export const createApp = (parts: ApiParts, options: Options = {}): App => {
       return refused({ code: 'NOT_FOUND', message: `nothing at ${method} ${url}` })
     }
     const [route, params] = found
-    return route({ params: params as Record<string, string>, query: place.searchParams, body })
+    return route({ params: params as Record<string, string>, query: place.searchParams, body, headerLength })
   }
   return {
     bodyBytesMax,

@@ -7,6 +7,8 @@ export interface Asked {
   /** Path and query as they came. */
   readonly url: string
   readonly body: Uint8Array
+  /** Inference-Header-Content-Length as it came: binary tensors follow a document of that length. */
+  readonly headerLength?: string | undefined
 }
 
 /** What a route is given: the names in its path, and the query. */
@@ -14,12 +16,13 @@ export interface Question {
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
   readonly body: Uint8Array
+  readonly headerLength?: string | undefined
 }
 
 export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string
+  readonly body: string | Uint8Array
 }
 
 export interface Route {

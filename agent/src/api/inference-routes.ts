@@ -4,9 +4,10 @@ import { accept, refuse, type Result } from '@imlma/protocol/result'
 import type { ActiveModels } from '../serving/active-models.ts'
 import type { Batcher } from '../serving/batcher.ts'
 import type { LoadedModel } from '../serving/serving.ts'
-import { answerJson, parseJson, type Answer, type Question, type Route } from './exchange.ts'
+import { joinBody, splitBody } from './binary.ts'
+import { answerJson, type Answer, type Question, type Route } from './exchange.ts'
 import { inferRequestSchema, parseRows, toInferResponse, toModelMetadata } from './inference.ts'
-import { parseWanted, wantedOutputs } from './outputs.ts'
+import { parseWanted, wantedOutputs, type OutputTensor } from './outputs.ts'
 import { refused } from './problem.ts'
 
 export interface InferenceParts {
@@ -44,7 +45,11 @@ export const inferenceRoutes = (parts: InferenceParts): readonly Route[] => {
     const model = modelOf(question)
     if (!model.ok) return refused(model.refusal)
     const { model: name, contract } = model.value
-    const request = inferRequestSchema.safeParse(parseJson(question.body))
+    const room = batcher.admit(name)
+    if (!room.ok) return refused(room.refusal)
+    const split = splitBody(question.body, question.headerLength)
+    if (!split.ok) return refused(split.refusal)
+    const request = inferRequestSchema.safeParse(split.value.document)
     if (!request.success) {
       const issue = request.error.issues[0]
       return refused({
@@ -52,9 +57,13 @@ export const inferenceRoutes = (parts: InferenceParts): readonly Route[] => {
         message: `not an inference request: ${issue?.path.join('.')} ${issue?.message}`,
       })
     }
-    const rows = parseRows(request.data, contract)
+    const rows = parseRows(request.data, contract, split.value.binary)
     if (!rows.ok) return refused(rows.refusal)
-    const wanted = parseWanted(request.data.outputs, contract)
+    const wanted = parseWanted(
+      request.data.outputs,
+      request.data.parameters?.binary_data_output ?? false,
+      contract,
+    )
     if (!wanted.ok) return refused(wanted.refusal)
     const answer = await batcher.infer(name, rows.value.features, rows.value.rows)
     if (!answer.ok) return refused(answer.refusal)
@@ -66,7 +75,7 @@ export const inferenceRoutes = (parts: InferenceParts): readonly Route[] => {
     }
     const outputs = wantedOutputs(contract, wanted.value, rows.value.rows, answer.value)
     if (!outputs.ok) return refused(outputs.refusal)
-    return answerJson(toInferResponse(name, madeBy, request.data.id, outputs.value))
+    return answerTensors(toInferResponse(name, madeBy, request.data.id, outputs.value), outputs.value)
   }
 
   const ofModel = (tell: (model: LoadedModel) => unknown) => (question: Question) => {
@@ -79,7 +88,9 @@ export const inferenceRoutes = (parts: InferenceParts): readonly Route[] => {
     answer,
   })
   return [
-    get('', () => answerJson({ name: 'imlma-agent', version: agentVersion, extensions: [] })),
+    get('', () =>
+      answerJson({ name: 'imlma-agent', version: agentVersion, extensions: ['binary_tensor_data'] }),
+    ),
     get('/health/live', () => answerJson({ live: true })),
     get('/health/ready', () => answerJson({ ready: ready() }, ready() ? 200 : 503)),
     ...['/models/:name', '/models/:name/versions/:version'].flatMap((path): readonly Route[] => [
@@ -91,4 +102,16 @@ export const inferenceRoutes = (parts: InferenceParts): readonly Route[] => {
       { method: 'POST', path: `/v2${path}/infer`, answer: infer },
     ]),
   ]
+}
+
+/** As JSON alone, or as JSON with the binary tensors behind it. */
+const answerTensors = (document: unknown, outputs: readonly OutputTensor[]): Answer => {
+  const binary = outputs.flatMap((output) => (output.binary ? [output.values] : []))
+  if (binary.length === 0) return answerJson(document)
+  const { body, headerLength } = joinBody(document, binary)
+  const headers = {
+    'content-type': 'application/octet-stream',
+    'inference-header-content-length': String(headerLength),
+  }
+  return { status: 200, headers, body }
 }

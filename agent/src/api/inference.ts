@@ -7,24 +7,36 @@ import { z } from 'zod'
 import type { Contract } from '@imlma/protocol/manifest'
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 import type { LoadedModel, Maker } from '../serving/serving.ts'
+import { parseBinaryRows } from './binary.ts'
 import type { OutputTensor } from './outputs.ts'
 
 const size = z.number().int().min(1).max(1_000_000)
 
-/** Numbers, flat or nested row by row. `unknown[]` spares a schema's walk over every number; `flatten` looks at each. */
+/**
+ * Numbers, flat or nested row by row, or as bytes behind the document. `unknown[]` spares a schema's walk over every
+ * number; `flatten` looks at each.
+ */
 const tensorSchema = z.object({
   name: z.string().max(64),
   shape: z.array(size).min(1).max(4),
   datatype: z.string().max(16),
-  data: z.array(z.unknown()),
+  data: z.array(z.unknown()).optional(),
+  parameters: z.object({ binary_data_size: z.number().int().min(0).optional() }).optional(),
 })
 
 export const inferRequestSchema = z.object({
   id: z.string().max(128).optional(),
   inputs: z.array(tensorSchema).length(1),
+  /** `binary_data_output`: every output as bytes, where it does not say otherwise itself. */
+  parameters: z.object({ binary_data_output: z.boolean().optional() }).optional(),
   /** What is wanted; left out: all there is. */
   outputs: z
-    .array(z.object({ name: z.string().max(64) }))
+    .array(
+      z.object({
+        name: z.string().max(64),
+        parameters: z.object({ binary_data: z.boolean().optional() }).optional(),
+      }),
+    )
     .min(1)
     .max(2)
     .optional(),
@@ -36,8 +48,12 @@ export interface Rows {
   readonly rows: number
 }
 
-/** The rows that a request brings for a model of this contract. */
-export const parseRows = ({ inputs }: InferRequest, contract: Contract): Result<Rows, 'MALFORMED'> => {
+/** The rows that a request brings for a model of this contract; `binary`: what lies behind its document. */
+export const parseRows = (
+  { inputs }: InferRequest,
+  contract: Contract,
+  binary: Uint8Array,
+): Result<Rows, 'MALFORMED'> => {
   const [tensor] = inputs
   const [input] = contract.inputs
   const columns = input?.shape.at(-1)
@@ -49,9 +65,23 @@ export const parseRows = ({ inputs }: InferRequest, contract: Contract): Result<
   if (tensor.shape.length !== 2 || rows === undefined || width === undefined || width !== columns) {
     return refuse('MALFORMED', `shape ${tensor.shape.join(' × ')}, expected rows × ${columns}`)
   }
-  const features = flatten(tensor.data, rows, width)
+  const features = numbersOf(tensor, rows, width, binary)
   if (features === undefined) return refuse('MALFORMED', `data are not ${rows * width} finite numbers`)
   return accept({ features, rows })
+}
+
+/** A tensor has its numbers in one place only; bytes that belong to no tensor are none of anything. */
+const numbersOf = (
+  { data, parameters }: InferRequest['inputs'][number],
+  rows: number,
+  columns: number,
+  binary: Uint8Array,
+): Float32Array | undefined => {
+  const bytes = parameters?.binary_data_size
+  if (bytes === undefined) {
+    return data === undefined || binary.length > 0 ? undefined : flatten(data, rows, columns)
+  }
+  return data === undefined && bytes === binary.length ? parseBinaryRows(binary, rows * columns) : undefined
 }
 
 /** The numbers row by row, or undefined where there are more, fewer or others. */
@@ -89,11 +119,11 @@ export const toInferResponse = (
     ...(madeBy.kind === 'model' && { sha256: madeBy.sha256 }),
   },
   ...(id === undefined ? {} : { id }),
-  outputs: outputs.map(({ name, shape, values }) => ({
+  outputs: outputs.map(({ name, shape, values, binary }) => ({
     name,
     shape,
     datatype: 'FP32',
-    data: Array.from(values),
+    ...(binary ? { parameters: { binary_data_size: values.byteLength } } : { data: Array.from(values) }),
   })),
 })
 

@@ -6,35 +6,43 @@
 import { quantilesOf, type Contract } from '@imlma/protocol/manifest'
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 import type { Inference } from '../serving/batcher.ts'
+import type { InferRequest } from './inference.ts'
 
 export interface OutputTensor {
   readonly name: string
   readonly shape: readonly number[]
   readonly values: Float32Array
+  /** As bytes behind the document, rather than as text in it. */
+  readonly binary: boolean
 }
 
 export interface Wanted {
   readonly names: readonly string[]
   /** The request named them. */
   readonly named: boolean
+  /** Those that are wanted as bytes. */
+  readonly binary: readonly string[]
 }
 
+/** `allBinary`: outputs that do not say how they are wanted are wanted as bytes. */
 export const parseWanted = (
-  outputs: readonly { readonly name: string }[] | undefined,
+  outputs: InferRequest['outputs'],
+  allBinary: boolean,
   contract: Contract,
 ): Result<Wanted, 'MALFORMED'> => {
   const known = contract.outputs.map(({ name }) => name)
-  if (outputs === undefined) return accept({ names: known, named: false })
+  if (outputs === undefined) return accept({ names: known, named: false, binary: allBinary ? known : [] })
   const names = outputs.map(({ name }) => name)
   const unknown = names.find((name) => !known.includes(name))
-  if (unknown === undefined) return accept({ names, named: true })
+  const binary = outputs.filter(({ parameters }) => parameters?.binary_data ?? allBinary)
+  if (unknown === undefined) return accept({ names, named: true, binary: binary.map(({ name }) => name) })
   return refuse('MALFORMED', `there is no output ${unknown}; the outputs are ${known.join(', ')}`)
 }
 
 /** In the order wanted. */
 export const wantedOutputs = (
   contract: Contract,
-  { names, named }: Wanted,
+  { names, named, binary }: Wanted,
   rows: number,
   { version, values, quantiles }: Inference,
 ): Result<readonly OutputTensor[], 'NOT_FINITE'> => {
@@ -45,7 +53,7 @@ export const wantedOutputs = (
     const own = isRange ? quantiles : values
     if (own !== undefined && own.every(Number.isFinite)) {
       const shape = isRange ? [rows, quantilesOf(contract).length, horizon] : [rows, horizon]
-      tensors.push({ name, shape, values: own })
+      tensors.push({ name, shape, values: own, binary: binary.includes(name) })
     } else if (!isRange || named) {
       return refuse('NOT_FINITE', `version ${version} gave no number for this input`)
     }

@@ -8,9 +8,13 @@ const titles: Readonly<Record<number, string>> = {
   404: 'Not found',
   413: 'Too large',
   422: 'Refused',
+  429: 'Too many requests',
   500: 'The agent failed',
   503: 'Not ready',
 }
+
+/** A disk or a model needs a while; a queue has room again within milliseconds, and a second is the least one can say. */
+const retryAfterS: Readonly<Record<number, string>> = { 429: '1', 503: '5' }
 
 /** The answer for a refusal. `error` repeats the detail where clients of the inference protocol look for it. */
 const problem = (status: number, refusal: Refusal): Answer => {
@@ -27,7 +31,7 @@ const problem = (status: number, refusal: Refusal): Answer => {
   // What will pass by itself is asked again, and not at once.
   return {
     status,
-    headers: status === 503 ? { ...headers, 'retry-after': '5' } : headers,
+    headers: retryAfterS[status] === undefined ? headers : { ...headers, 'retry-after': retryAfterS[status] },
     body: JSON.stringify(body),
   }
 }
@@ -40,7 +44,7 @@ const statuses: Readonly<Record<string, number>> = {
   NOT_FOUND: 404,
   NO_SUCH_SOURCE: 404,
   TOO_LARGE: 413,
-  OVERLOADED: 503,
+  OVERLOADED: 429,
   RUN_FAILED: 500,
   NOT_FINITE: 500,
 }

@@ -48,16 +48,17 @@ const serve = async (app: App, request: IncomingMessage, response: ServerRespons
   const {
     status,
     headers,
-    body: text,
+    body: content,
   } = await app.answer({
     method: request.method ?? 'GET',
     url: request.url ?? '/',
     body,
+    headerLength: request.headers['inference-header-content-length'] as string | undefined,
   })
   // A body that was not read to its end would be taken for the next request.
   const ending = request.complete ? {} : { connection: 'close' }
-  response.writeHead(status, { ...headers, ...ending, 'content-length': Buffer.byteLength(text) })
-  response.end(text)
+  response.writeHead(status, { ...headers, ...ending, 'content-length': Buffer.byteLength(content) })
+  response.end(content)
 }
 
 /** The body, or its beginning: the first chunk that goes beyond `bytesMax` is the last one read. */

@@ -9,11 +9,13 @@ import { listen, type ApiServer } from './server.http.ts'
 interface Parts extends Pick<ApiParts, 'forecasts' | 'post' | 'agentVersion' | 'status' | 'onFailed'> {
   readonly models: ApiParts['models'] & Parameters<typeof createBatcher>[0]['models']
   readonly figures: () => AgentFigures
+  /** Told of every request. */
+  readonly onAsked: () => void
 }
 
 /** Throws `Failure` PORT_TAKEN, LISTEN_FAILED. */
 export const startApi = (
-  { models, figures, ...parts }: Parts,
+  { models, figures, onAsked, ...parts }: Parts,
   address: { readonly host: string; readonly port: number },
 ): Promise<ApiServer> => {
   // The factory version forecasts; whoever asks for a model by its name means one that was released for its inputs.
@@ -28,10 +30,18 @@ export const startApi = (
   const app = createApp({
     ...parts,
     models: released,
-    batcher: createBatcher({ models, defer: (callback) => void setImmediate(callback) }),
+    batcher: createBatcher({
+      models,
+      now: () => performance.now(),
+      defer: (callback) => void setImmediate(callback),
+    }),
     // Only what answered its golden vectors is ever activated.
     ready: () => released.models().length > 0,
     metrics: () => (metrics ??= import('./metrics.prom.ts').then((room) => room.createMetrics(figures))),
   })
-  return listen(app, address)
+  const answer: typeof app.answer = (asked) => {
+    onAsked()
+    return app.answer(asked)
+  }
+  return listen({ ...app, answer }, address)
 }

@@ -24,7 +24,10 @@ const create = (options = {}) => {
   const runs: number[] = []
   const models = createActiveModels({ load: () => Promise.reject(new Error('unused')), now: () => 0 })
   models.activate(doubling(1, runs))
-  const batcher = createBatcher({ models, defer: (callback) => void setImmediate(callback) }, options)
+  const batcher = createBatcher(
+    { models, now: () => 0, defer: (callback) => void setImmediate(callback) },
+    options,
+  )
   return { runs, models, batcher }
 }
 
@@ -107,11 +110,85 @@ test('each request gets the quantiles of its own rows', async () => {
     contract: tinyContract({ features: 2, horizon: 2, quantiles: [0.1, 0.9] }),
     run: answers,
   })
-  const batcher = createBatcher({ models, defer: (callback) => void setImmediate(callback) })
+  const batcher = createBatcher({ models, now: () => 0, defer: (callback) => void setImmediate(callback) })
   const [one, two] = await Promise.all([
     batcher.infer('load', Float32Array.of(1, 2), 1),
     batcher.infer('load', Float32Array.of(3, 4, 5, 6), 2),
   ])
   expect(one.ok && [...(one.value.quantiles ?? [])]).toEqual([0, 1, 2, 3])
   expect(two.ok && [...(two.value.quantiles ?? [])]).toEqual([2, 3, 4, 5, 4, 5, 6, 7])
+})
+
+describe('under load', () => {
+  /** A model whose runs end when the test says so, and a clock that the test moves. */
+  const createHeld = (options = {}) => {
+    const runs: number[] = []
+    const ends: (() => void)[] = []
+    let at = 0
+    const models = createActiveModels({ load: () => Promise.reject(new Error('unused')), now: () => 0 })
+    models.activate({
+      ...doubling(1, []),
+      run: async (features, rows) => {
+        runs.push(rows)
+        await new Promise<void>((resolve) => ends.push(resolve))
+        return features.slice(0, rows * 2)
+      },
+    })
+    const defer = (callback: () => void) => void setImmediate(callback)
+    const batcher = createBatcher({ models, defer, now: () => at }, options)
+    const endRun = async (afterMs: number): Promise<void> => {
+      at += afterMs
+      ends.shift()?.()
+      await turn()
+      await turn()
+    }
+    return { runs, batcher, endRun, one: () => batcher.infer('load', Float32Array.of(1, 2), 1) }
+  }
+
+  test('a lone request runs at the end of its turn', async () => {
+    const { runs, one } = createHeld()
+    void one()
+    expect(runs).toEqual([])
+    await turn()
+    expect(runs).toEqual([1])
+  })
+
+  test('what arrives during a run gathers until it ends, and goes together', async () => {
+    const { runs, one, endRun } = createHeld()
+    void one()
+    await turn()
+    const others = [one(), one()]
+    await turn()
+    others.push(one())
+    await turn()
+    expect(runs).toEqual([1])
+    await endRun(1)
+    expect(runs).toEqual([1, 3])
+    await endRun(1)
+    expect((await Promise.all(others)).every((answer) => answer.ok)).toBe(true)
+  })
+
+  test('beyond the bound on requests one more is refused, and admitted again when there is room', async () => {
+    const { batcher, one, endRun } = createHeld({ requestsWaitingMax: 2 })
+    void one()
+    void one()
+    expect(batcher.admit('load')).toMatchObject({ ok: false, refusal: { code: 'OVERLOADED' } })
+    expect(await one()).toMatchObject({ ok: false, refusal: { code: 'OVERLOADED' } })
+    await turn()
+    await endRun(1)
+    expect(batcher.admit('load').ok).toBe(true)
+  })
+
+  test('a slow model has a short queue, and is asked whenever nobody waits', async () => {
+    const { batcher, one, endRun } = createHeld({ waitMsMax: 100, rowsPerRunMax: 1 })
+    void one()
+    await turn()
+    await endRun(1_000)
+    expect(batcher.admit('load').ok).toBe(true)
+    void one()
+    await turn()
+    expect(batcher.admit('load').ok).toBe(true)
+    void one()
+    expect(batcher.admit('load').ok).toBe(false)
+  })
 })

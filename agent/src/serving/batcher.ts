@@ -1,6 +1,11 @@
 /**
  * Requests that arrive together are answered by one run: a run of many rows costs little more than a run of one.
- * What arrives in the same turn of the event loop is gathered; nobody waits longer than that turn.
+ *
+ *   request ─▶ open batch ─(end of this turn, or of the run under way)─▶ one run ─▶ each request its own rows
+ *
+ * The window in which they gather is the run before: nothing waits by a clock, so a lone request waits for the end of its
+ * turn of the event loop and for nobody, and under load the batches grow by themselves until one run keeps up. Beyond a
+ * bound on what waits, a request is refused at once: those that were admitted keep their latency.
  */
 
 import { quantilesOf } from '@imlma/protocol/manifest'
@@ -19,6 +24,8 @@ export interface Inference {
 }
 
 export interface Batcher {
+  /** Is there room for one more? Asked before a request is read: a refusal must cost less than an answer. */
+  readonly admit: (model: string) => Result<void, 'OVERLOADED'>
   /** `features`: rows × F, row-major; not kept after the answer. */
   readonly infer: (
     model: string,
@@ -31,13 +38,19 @@ interface Parts {
   readonly models: Pick<ActiveModels, 'lease'>
   /** Calls back at the end of this turn of the event loop. */
   readonly defer: (callback: () => void) => void
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number
 }
 
 interface Options {
   /** Rows of one run: bounds its time and memory (4,096 rows × 96 features are 1.5 MB). */
   readonly rowsPerRunMax?: number
-  /** Rows waiting over all models: beyond, a request is refused at once instead of late. */
+  /** Rows waiting over all models: bounds their memory (24 MB with 96 features). */
   readonly rowsWaitingMax?: number
+  /** Requests waiting over all models: at 40 µs each, what waits is answered within 20 ms. */
+  readonly requestsWaitingMax?: number
+  /** Milliseconds that full batches of a model may wait, by the pace of its last runs: a slow model has a short queue. */
+  readonly waitMsMax?: number
 }
 
 interface Waiting {
@@ -52,41 +65,92 @@ interface Batch {
   rows: number
 }
 
-export const createBatcher = ({ models, defer }: Parts, options: Options = {}): Batcher => {
-  const { rowsPerRunMax = 4_096, rowsWaitingMax = 65_536 } = options
-  const open = new Map<string, Batch>()
-  let rowsWaiting = 0
+/** The batches of one model: the last one is open as long as it has room, the others are full. */
+interface Line {
+  readonly batches: Batch[]
+  running: boolean
+  /** Of the last runs, smoothed. */
+  msPerRun: number
+}
 
-  const flush = async (model: string, batch: Batch): Promise<void> => {
-    // A full batch was closed before its turn: only the open one is taken off.
-    if (open.get(model) === batch) open.delete(model)
+/** Share of the last run in the pace: a single slow run is forgotten after five. */
+const paceShare = 0.3
+
+export const createBatcher = ({ models, defer, now }: Parts, options: Options = {}): Batcher => {
+  const {
+    rowsPerRunMax = 4_096,
+    rowsWaitingMax = 65_536,
+    requestsWaitingMax = 512,
+    waitMsMax = 100,
+  } = options
+  const lines = new Map<string, Line>()
+  let rowsWaiting = 0
+  let requestsWaiting = 0
+
+  const runNext = async (line: Line): Promise<void> => {
+    const batch = line.batches[0]
+    if (line.running || batch === undefined) return
+    line.batches.shift()
+    line.running = true
+    const startedAt = now()
     try {
       await answer(batch)
     } finally {
+      line.msPerRun += paceShare * (now() - startedAt - line.msPerRun)
+      line.running = false
       rowsWaiting -= batch.rows
+      requestsWaiting -= batch.waiting.length
       batch.lease.release()
     }
+    return runNext(line)
   }
 
-  const batchFor = (model: string, rows: number): Batch | undefined => {
-    const batch = open.get(model)
-    if (batch !== undefined && batch.rows + rows <= rowsPerRunMax) return batch
-    const lease = models.lease(model)
-    if (lease === undefined) return undefined
-    const fresh: Batch = { lease, waiting: [], rows: 0 }
-    open.set(model, fresh)
-    defer(() => void flush(model, fresh))
+  const lineOf = (model: string): Line => {
+    const known = lines.get(model)
+    if (known !== undefined) return known
+    const fresh: Line = { batches: [], running: false, msPerRun: 0 }
+    lines.set(model, fresh)
     return fresh
   }
 
+  const batchFor = (model: string, rows: number): Batch | undefined => {
+    const last = lines.get(model)?.batches.at(-1)
+    if (last !== undefined && last.rows + rows <= rowsPerRunMax) return last
+    const lease = models.lease(model)
+    if (lease === undefined) return undefined
+    const line = lineOf(model)
+    const fresh: Batch = { lease, waiting: [], rows: 0 }
+    line.batches.push(fresh)
+    defer(() => void runNext(line))
+    return fresh
+  }
+
+  const admitRows = (model: string, rows: number): Result<void, 'OVERLOADED'> => {
+    const line = lines.get(model)
+    const last = line?.batches.at(-1)
+    // A row more in a batch that has room costs next to nothing, so nobody is refused for the pace as long as one has.
+    const isLate =
+      line !== undefined &&
+      last !== undefined &&
+      last.rows + rows > rowsPerRunMax &&
+      line.batches.length * line.msPerRun > waitMsMax
+    const isFull = rowsWaiting + rows > rowsWaitingMax || requestsWaiting >= requestsWaitingMax || isLate
+    if (!isFull) return accept(undefined)
+    return refuse(
+      'OVERLOADED',
+      `${requestsWaiting} requests with ${rowsWaiting} rows are waiting already`,
+      'ask again later, with fewer requests at a time: many rows in one request cost little more than one',
+    )
+  }
+
   return {
+    admit: (model) => admitRows(model, 1),
     infer: async (model, features, rows) => {
       if (rows < 1 || rows > rowsPerRunMax) {
         return refuse('MALFORMED', `${rows} rows; a request has 1 to ${rowsPerRunMax}`)
       }
-      if (rowsWaiting + rows > rowsWaitingMax) {
-        return refuse('OVERLOADED', `${rowsWaiting} rows are waiting already`, 'ask again later')
-      }
+      const admitted = admitRows(model, rows)
+      if (!admitted.ok) return admitted
       const batch = batchFor(model, rows)
       if (batch === undefined) return refuse('MODEL_NOT_FOUND', `no version of ${model} is served`)
       const columns = columnsOf(batch.lease.model)
@@ -94,6 +158,7 @@ export const createBatcher = ({ models, defer }: Parts, options: Options = {}): 
         return refuse('MALFORMED', `${features.length} values are not ${rows} rows of ${columns}`)
       }
       rowsWaiting += rows
+      requestsWaiting += 1
       batch.rows += rows
       return new Promise((answered) => batch.waiting.push({ features, rows, answer: answered }))
     },

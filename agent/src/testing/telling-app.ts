@@ -22,7 +22,7 @@ export const tellingApp = () => {
   const app = createApp(
     {
       models,
-      batcher: createBatcher({ models, defer: (callback) => void setImmediate(callback) }),
+      batcher: createBatcher({ models, now: () => 0, defer: (callback) => void setImmediate(callback) }),
       ready: () => true,
       agentVersion: '0',
       forecasts: createForecasts({ now: () => 0 }),
