@@ -132,9 +132,7 @@ const httpParser = (): Parser => {
       const answer = await app.answer({ method, url, body: bytes.subarray(end + 1) })
       if (failures.length > before) throw failures.at(-1)
       const document =
-        answer.headers['content-type']?.includes('json') === true
-          ? JSON.parse(String(answer.body))
-          : undefined
+        answer.headers['content-type']?.includes('json') === true ? JSON.parse(said(answer.body)) : undefined
       if (answer.status >= 500) return { wrong: `answered with ${answer.status}` }
       if (answer.status < 400) return 'accepted'
       return typeof (document as { code?: unknown }).code === 'string'
