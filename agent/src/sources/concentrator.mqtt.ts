@@ -140,11 +140,12 @@ const decode = (bytes: Uint8Array, format: 'json' | 'cbor'): unknown => {
 
 const toClientOptions = async (options: ConcentratorOptions): Promise<IClientOptions> => {
   const { name, clientId = `imlma-${name}`, username, passwordFile, caFile, certFile, keyFile } = options
-  const [password, ca, cert, key] = await Promise.all(
-    [passwordFile, caFile, certFile, keyFile].map((path) =>
-      path === undefined ? undefined : readFile(path),
-    ),
-  )
+  const [password, ca, cert, key] = await Promise.all([
+    readIfGiven(passwordFile),
+    readIfGiven(caFile),
+    readIfGiven(certFile),
+    readIfGiven(keyFile),
+  ])
   return {
     clientId,
     clean: options.qos === 0,
@@ -160,6 +161,9 @@ const toClientOptions = async (options: ConcentratorOptions): Promise<IClientOpt
     ...(key !== undefined && { key }),
   }
 }
+
+const readIfGiven = async (path: string | undefined): Promise<Buffer | undefined> =>
+  path === undefined ? undefined : readFile(path)
 
 /** In order where it was asked for, so that the broker does not wait for a dead connection. */
 const endClient = (client: MqttClient, isOrderly: boolean): Promise<void> =>

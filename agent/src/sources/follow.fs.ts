@@ -153,9 +153,11 @@ export const createFollowSource = (parts: FollowParts, options: FollowOptions): 
       let next: { file: GrowingFile; offset: number } | undefined = begun
       while (next !== undefined) {
         const { file, offset }: { file: GrowingFile; offset: number } = next
-        await readOut(file, offset, signal).finally(async () => {
+        try {
+          await readOut(file, offset, signal)
+        } finally {
           await file.close()
-        })
+        }
         if (!follow) return
         const successor = await younger(file, path)
         const opened = successor && (await openSame(successor))
@@ -211,9 +213,11 @@ export const createFollowSource = (parts: FollowParts, options: FollowOptions): 
 const isHead = async ({ path }: { readonly path: string }, head: FilePlace['head']): Promise<boolean> => {
   const file = await openGrowing(path)
   if (file === undefined) return false
-  return file.isHead(head).finally(async () => {
+  try {
+    return await file.isHead(head)
+  } finally {
     await file.close()
-  })
+  }
 }
 
 const isOfTheDisk = (cause: unknown): boolean => cause instanceof Error && 'syscall' in cause

@@ -55,7 +55,23 @@ const readAt = async (file: FileHandle, into: Buffer, offset: number): Promise<B
   return into.subarray(0, bytesRead)
 }
 
+/** Looks at a folder that changes while one looks; more would be a folder that never rests. */
+const looksMax = 10
+
+/** Two looks that agree: a file that is renamed during one would be under neither of its names. */
 export const siblingsOf = async (path: string): Promise<readonly Sibling[]> => {
+  const namesOf = (all: readonly Sibling[]): string =>
+    JSON.stringify(all.map((each) => [each.path, each.inode]))
+  let before = await lookAround(path)
+  for (let look = 1; look < looksMax; look++) {
+    const after = await lookAround(path)
+    if (namesOf(after) === namesOf(before)) return after
+    before = after
+  }
+  return before
+}
+
+const lookAround = async (path: string): Promise<readonly Sibling[]> => {
   const [folder, active] = [dirname(path), basename(path)]
   const names = (await orAbsent(readdir(folder))) ?? []
   const siblings: Sibling[] = []
