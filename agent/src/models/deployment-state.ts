@@ -47,6 +47,8 @@ const attemptSchema = z.object({
   origin: originSchema,
   fetchRounds: z.number().int().min(0),
   crashes: z.number().int().min(0),
+  /** The agent was stopped in order while it was tried: the next start is no crash. */
+  stopped: z.boolean().default(false),
   durationsMs: durationsSchema,
 })
 
@@ -127,7 +129,12 @@ export type Restoration =
       readonly detail: string
     }
 
-export type DeploymentEvent = Directive | Answer | Restoration
+/** The agent stops in order: a probation of a day outlives many of these. */
+export interface Stopped {
+  readonly kind: 'stopped'
+}
+
+export type DeploymentEvent = Directive | Answer | Restoration | Stopped
 
 interface Done<Kind extends string> {
   readonly kind: Kind

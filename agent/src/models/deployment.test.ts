@@ -128,6 +128,17 @@ const invariants: Readonly<Record<string, (edge: Edge) => boolean>> = {
     return told.length === (after.state.phase === 'idle' ? 1 : 0)
   },
 
+  'only a start that no stop in order came before counts as a crash': ({ before, happening, after }) => {
+    const [from, to] = [attemptOf(before.state), attemptOf(after.state)]
+    if (from === undefined || happening.kind !== 'power-cut') return true
+    const isExposed = before.state.phase === 'warming' || before.state.phase === 'probation'
+    const counted = isExposed && !from.stopped ? 1 : 0
+    return to === undefined ? counted === 1 : to.crashes === from.crashes + counted
+  },
+
+  'a stop in order is no news': ({ happening, before, after, effects }) =>
+    happening.kind !== 'stopped' || (effects.length === 0 && after.state.phase === before.state.phase),
+
   'every state survives the disk': ({ after }) =>
     JSON.stringify(deploymentSchema.parse(JSON.parse(JSON.stringify(after.state)))).length ===
     JSON.stringify(after.state).length,
@@ -156,7 +167,7 @@ describe.each([
     name: 'assignments, three versions',
     scope: {
       candidates: [candidate(1), candidate(2), candidate(3)],
-      words: ['assigned'],
+      words: ['assigned', 'stopped'],
       lateMax: 0,
     },
   },
@@ -400,6 +411,16 @@ describe('resume', () => {
     expect(last).toMatchObject({ phase: 'idle', outcome: { reason: 'CRASHED' }, champion: { version: 2 } })
     expect(last.quarantined).toEqual([candidate(3).sha256])
     expect(effects[0]).toMatchObject({ kind: 'restore', candidate: { version: 2 } })
+  })
+
+  test('stops in order are no crashes, however many', () => {
+    let { state } = play(two, assigned(3), ...proven)
+    for (let stops = 0; stops < 9; stops += 1) {
+      state = resume(play(state, { kind: 'stopped' }).state, 1).state
+      expect(state).toMatchObject({ phase: 'verifying', attempt: { crashes: 0, stopped: false } })
+      ;({ state } = play(state, ...proven.slice(1)))
+    }
+    expect(state.phase).toBe('probation')
   })
 
   test('a champion whose file was damaged is stood in for, and brought again, also where it is pinned', () => {

@@ -42,6 +42,8 @@ export const step = (state: Deployment, event: DeploymentEvent, now: number): St
     case 'restored':
     case 'unrestored':
       return stepRestoration(state, event, now)
+    case 'stopped':
+      return state.phase === 'idle' ? stay(state) : stay(marked(state, true))
     case 'assigned':
     case 'declined':
     case 'rollback':
@@ -55,7 +57,8 @@ export const step = (state: Deployment, event: DeploymentEvent, now: number): St
 
 /**
  * What to run after a start. Nothing is loaded: the champion is restored, and an attempt goes on beside it. A start that
- * finds a challenger warming or on probation may be that challenger's doing: it is counted, and the third one is the last.
+ * finds a challenger warming or on probation may be that challenger's doing, unless the agent was stopped in order: it is
+ * counted, and the third one is the last.
  */
 export const resume = (before: Deployment, now: number): Step => {
   const state = { ...before, championLoaded: false }
@@ -70,7 +73,7 @@ export const resume = (before: Deployment, now: number): Step => {
       return { state, effects: [...restore, workEffect(state, 'verify')] }
     case 'warming':
     case 'probation':
-      return after(restore, countCrash(state, now))
+      return after(restore, state.attempt.stopped ? verify(marked(state, false)) : countCrash(state, now))
   }
 }
 
@@ -137,6 +140,11 @@ const countCrash = (state: UnderWay, now: number): Step => {
     ? verify(counted)
     : fail(counted, 'CRASHED', `the agent stopped ${crashes} times while this version was tried`, now)
 }
+
+const marked = (state: UnderWay, stopped: boolean): UnderWay => ({
+  ...state,
+  attempt: { ...state.attempt, stopped },
+})
 
 const stepRestoration = (state: Deployment, event: Restoration, now: number): Step => {
   if (state.champion?.sha256 !== event.sha256 || state.championLoaded) return stay(state)

@@ -183,7 +183,8 @@ export const createMachineRoom = (parts: MachineRoomParts, initial: AgentState):
     stop: async () => {
       stopping.abort()
       await Promise.all(tasks)
-      await queue
+      const stopped = Object.keys(state.models).map((model) => [model, { kind: 'stopped' }] as const)
+      await exclusively(() => transact(stopped)).catch(onFailure)
     },
   }
 }

@@ -315,6 +315,7 @@ describe('a shadow', () => {
       origin: { kind: 'assignment' } as const,
       fetchRounds: 0,
       crashes: 0,
+      stopped: false,
       durationsMs: {},
     }
     const probation = { ...emptyDeployment, champion: candidate(1), phase: 'probation', attempt } as const

@@ -41,7 +41,9 @@ export interface Edge {
 interface Scope {
   readonly candidates: readonly InstalledVersion[]
   /** Words from outside that may come at any time; `assigned` gets its `onDisk` from the world's disk. */
-  readonly words: readonly ('assigned' | 'rollback' | 'pin' | 'unpin' | 'quarantine' | 'connected')[]
+  readonly words: readonly (
+    'assigned' | 'rollback' | 'pin' | 'unpin' | 'quarantine' | 'connected' | 'stopped'
+  )[]
   /** Answers of abandoned work that may still be on their way. */
   readonly lateMax: number
 }
@@ -129,7 +131,8 @@ const happeningsOf = (
 ): readonly { readonly happening: Happening; readonly from?: Pending }[] => [
   { happening: { kind: 'power-cut' } },
   ...scope.words.flatMap((word): readonly { happening: Happening }[] => {
-    if (word === 'pin' || word === 'unpin' || word === 'connected') return [{ happening: { kind: word } }]
+    if (word === 'pin' || word === 'unpin' || word === 'connected' || word === 'stopped')
+      return [{ happening: { kind: word } }]
     return scope.candidates.flatMap((candidate): readonly { happening: Happening }[] => {
       const onDisk = world.disk.includes(candidate.sha256)
       if (word === 'assigned') return [{ happening: { kind: word, candidate, onDisk } }]
