@@ -56,7 +56,7 @@ interface StartParts {
   readonly access: (() => GatewayAccess) | undefined
 }
 
-export type ModelSettings = Pick<
+type ModelSettings = Pick<
   Configuration,
   | 'modelsBytesMax'
   | 'transferBytesPerSecondMin'

@@ -16,7 +16,7 @@ interface Parts {
   readonly log: Log
 }
 
-export interface RunningTrials {
+interface RunningTrials {
   readonly trials: ForecastTrials
   readonly stop: () => Promise<void>
 }

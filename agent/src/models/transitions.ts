@@ -34,7 +34,15 @@ export const settle = (state: Deployment): Idle => {
 /** A new attempt. What is on disk already is not fetched: an old version that is not there stays where it is. */
 export const begin = (idle: Idle, { candidate, onDisk, origin }: Assignment): Step => {
   const number = idle.attempts + 1
-  const attempt = { number, challenger: candidate, origin, fetchRounds: 0, crashes: 0, stopped: false, durationsMs: {} }
+  const attempt = {
+    number,
+    challenger: candidate,
+    origin,
+    fetchRounds: 0,
+    crashes: 0,
+    stopped: false,
+    durationsMs: {},
+  }
   // A repair only brings back what was there: it does not overrule the assignment that waits.
   const waiting = origin.kind === 'repair' ? idle.waiting : null
   const standing = { ...idle, attempts: number, waiting, attempt }
