@@ -118,6 +118,61 @@ describe('an agent as a process', () => {
     await expect(start('gw-4', '--config', join(folder, 'bad.json')).up).rejects.toThrow(/reportEveryMs/)
   })
 
+  test('takes over another configuration on SIGHUP, and none that is wrong, without losing a reading', async () => {
+    const file = join(folder, 'reload.json')
+    const feed = { kind: 'simulated', historyDays: 1, register: contract.register }
+    const one = { ...feed, name: 'one', meters: 5, speed: 1 }
+    const configure = (document: object) => writeFile(file, JSON.stringify(document))
+    await configure({ sources: [one, { ...feed, name: 'two', meters: ['b'], speed: 1 }] })
+    const agent = start('gw-6', '--config', file, '--log', 'info')
+    const url = await agent.up
+    const sourcesOf = async () =>
+      (await get<{ sources: { name: string; state: string }[] }>(`${url}/status`)).sources
+    const isLive = async (...names: readonly string[]) => {
+      const sources = await sourcesOf()
+      return (
+        names.length === sources.length &&
+        sources.every(({ state }, i) => state === 'live' && sources[i]?.name === names[i])
+      )
+    }
+    await until(() => isLive('one', 'two'))
+
+    await configure({ sources: [{ ...one, speed: 'fast' }], colour: 'red' })
+    agent.process.kill('SIGHUP')
+    await until(() => /all runs on as it was/.test(agent.log()))
+    expect(agent.log()).toContain('no such setting: colour')
+    expect(await isLive('one', 'two')).toBe(true)
+
+    await configure({
+      settleMs: 2_000,
+      sources: [
+        { ...one, speed: 2 },
+        { ...feed, name: 'three', meters: ['c'], speed: 1 },
+      ],
+    })
+    agent.process.kill('SIGHUP')
+    await until(() => isLive('one', 'three'))
+    await until(() => /configuration was read again/.test(agent.log()))
+    const said =
+      agent
+        .log()
+        .split('\n')
+        .find((line) => line.includes('was read again')) ?? ''
+    expect(JSON.parse(said)).toMatchObject({
+      added: ['three'],
+      changed: ['one'],
+      removed: ['two'],
+      needRestart: ['settleMs'],
+    })
+    // A day of history of each, once: what changed went on at its cursor.
+    const slots = 86_400_000 / contract.intervalMs
+    const received = () =>
+      [...centre.of('gw-6').batches.values()].reduce((sum, readings) => sum + readings, 0)
+    await until(() => received() >= 7 * slots)
+    expect(received()).toBeLessThan(7 * slots + slots)
+    expect(await agent.end()).toBe(0)
+  }, 30_000)
+
   test('refuses a trust root that is none', async () => {
     await expect(start('gw-5', '--root', join(folder, 'config.json')).up).rejects.toThrow('BAD_ROOT')
   })

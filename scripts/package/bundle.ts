@@ -27,19 +27,20 @@ const leftOut = [
   'supports-color',
 ]
 
-/** Files started by name: `new URL('…', import.meta.url)` holds beside the bundle as well. */
-const urlPattern = /new URL\(\s*'(\.{1,2}\/[^']+)'\s*,\s*import\.meta\.url\s*,?\s*\)/gu
+/** Files that are started or read by name, as the sources say it: `new URL('…', import.meta.url)`, or required. */
+const namedFilePattern =
+  /(?<before>new URL\(\s*|createRequire\(import\.meta\.url\)\(\s*)'(?<path>\.{1,2}\/[^']+)'/gu
 
 /** `app/x.js` finds `bin/y.mjs` where `src/**` found it. */
-const keepUrls: Plugin = {
-  name: 'keep-urls',
+const keepNamedFiles: Plugin = {
+  name: 'keep-named-files',
   transform(code, id) {
     if (!id.startsWith(agent) || id.includes('node_modules')) return null
-    return code.replaceAll(urlPattern, (_, path: string) => {
+    return code.replaceAll(namedFilePattern, (_, before: string, path: string) => {
       const target = resolve(dirname(id), path)
       if (dirname(target) !== join(agent, 'bin') || !existsSync(target))
-        this.error(`${id} starts ${path}: only files of agent/bin are packaged beside the bundle`)
-      return `new URL('../bin/${basename(target)}', import.meta.url)`
+        this.error(`${id} names ${path}: only files of agent/bin are packaged beside the bundle`)
+      return `${before}'../bin/${basename(target)}'`
     })
   },
 }
@@ -67,7 +68,7 @@ export const bundleAgent = async (folder: string, version: string): Promise<void
     input: { main: join(agent, 'src', 'main.ts') },
     platform: 'node',
     external: [...nativePackages, ...leftOut],
-    plugins: [keepUrls, reachPacketWriter, sayVersion(version)],
+    plugins: [keepNamedFiles, reachPacketWriter, sayVersion(version)],
     logLevel: 'warn',
   })
   try {
