@@ -48,6 +48,6 @@ export const sections: readonly Section[] = [
   // The page runs in a browser: its own `lib` needs a project of its own.
   { ...check('page', ['tsc', '--noEmit', '-p', pageProject]), needs: pageProject },
   check('unused', ['knip', '--no-progress']),
-  tests('unit', 300_000),
+  tests('unit', 600_000),
   tests('stories', 900_000),
 ]
