@@ -46,7 +46,7 @@ const request = JSON.stringify({
 })
 
 /**
- * Memory of a process as the kernel counts it, in megabytes. `resident` is what the bar is about; of it `file` are pages
+ * Memory of a process as the kernel counts it, in megabytes. `resident`, with what its workers add, is what the bar is about; of it `file` are pages
  * of programs and libraries that the kernel can drop and read again, and `private` is what ends with the process; `share`
  * counts pages that several processes have in parts (three agents on one machine share Node's).
  */
@@ -67,6 +67,18 @@ const memoryOf = async (pid: number): Promise<Memory> => {
     privateDirtyMB: of('Private_Dirty'),
     shareMB: of('Pss'),
   }
+}
+
+/** What a worker adds to its agent: Node's own pages are the agent's already. */
+const addedBy = async (pid: number): Promise<number> => {
+  const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8')
+  const of = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(text)?.[1])
+  return (of('Private_Clean') + of('Private_Dirty')) / 1_024
+}
+
+const workersOf = async (agent: SpawnedAgent): Promise<readonly number[]> => {
+  const status = (await (await fetch(`${await agent.up}/status`)).json()) as { workers: { pid?: number }[] }
+  return status.workers.flatMap(({ pid }) => pid ?? [])
 }
 
 const peakOf = async (pid: number): Promise<number> =>
@@ -134,18 +146,24 @@ const watchMemory = async (more: readonly string[]) => {
   await agent.up
   const pid = agent.process.pid as number
   await pause(settleS * 1_000)
-  const samples: Memory[] = []
+  const samples: (Memory & { workersMB: number })[] = []
   while (samples.length < seconds) {
-    samples.push(await memoryOf(pid))
+    let workersMB = 0
+    for (const worker of await workersOf(agent)) workersMB += await addedBy(worker)
+    samples.push({ ...(await memoryOf(pid)), workersMB })
     await pause(1_000)
   }
   const peakMB = Math.round(await peakOf(pid))
   const status = (await (await fetch(`${await agent.up}/status`)).json()) as { forecasts: object }
   await agent.end()
-  const of = (pick: (one: Memory) => number): number => Math.round(median(samples.map(pick)))
+  const of = (pick: (one: (typeof samples)[number]) => number): number =>
+    Math.round(median(samples.map(pick)))
+  const wholeOf = ({ residentMB, workersMB }: (typeof samples)[number]): number => residentMB + workersMB
   return {
-    residentMB: of((one) => one.residentMB),
-    residentMBMax: Math.round(Math.max(...samples.map((one) => one.residentMB))),
+    residentMB: of(wholeOf),
+    residentMBMax: Math.round(Math.max(...samples.map(wholeOf))),
+    agentMB: of((one) => one.residentMB),
+    workersMB: of((one) => one.workersMB),
     fileMB: of((one) => one.fileMB),
     privateDirtyMB: of((one) => one.privateDirtyMB),
     shareMB: of((one) => one.shareMB),

@@ -10,7 +10,7 @@ const varint = (value: number): number[] => {
   return [...bytes, rest]
 }
 
-export const number = (field: number, value: number): number[] => [...varint(field << 3), ...varint(value)]
+const number = (field: number, value: number): number[] => [...varint(field << 3), ...varint(value)]
 
 export const message = (field: number, bytes: readonly number[]): number[] => [
   ...varint((field << 3) | 2),
