@@ -11,6 +11,7 @@ import { limits } from '@imlma/protocol/limits'
 import { dayMs } from '@imlma/protocol/series'
 import { parseCborMessage, readingBatchSchema } from '@imlma/protocol/wire'
 import { freePort, startPart, type Part } from './chaos/part.ts'
+import { createRandom } from './chaos/random.ts'
 
 const kills = 20
 const site = 'demo'
@@ -78,14 +79,6 @@ const killOne = async (victim: AgentName | 'broker'): Promise<void> => {
     await running.get(victim)?.end('SIGKILL')
     startAgent(victim)
   }
-}
-
-/** Uniform in [0, 1) from a seed (mulberry32). */
-const createRandom = (seed: number) => (): number => {
-  seed = (seed + 0x6d2b79f5) | 0
-  let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-  return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
 }
 
 /** The end (exclusive) of what the source of a stopped agent has ever handed over: its own, durable word. */

@@ -8,6 +8,7 @@ const root = new URL('../../', import.meta.url)
 
 export const scripts = {
   start: new URL('scripts/start.ts', root),
+  chaos: new URL('scripts/chaos.ts', root),
   imlma: new URL('coordinator/src/cli/main.ts', root),
   coordinator: new URL('coordinator/src/main.ts', root),
   agent: new URL('agent/bin/imlma-agent.mjs', root),
