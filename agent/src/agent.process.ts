@@ -32,6 +32,7 @@ import type { GatewayAccess } from './models/transfer.tls.ts'
 import { startReporting } from './reported.timer.ts'
 import { isFactory } from './serving/baseline.ts'
 import { openFactorySeries } from './serving/factory-series.fs.ts'
+import { tellRunning } from './running.fs.ts'
 import type { Settings } from './settings.process.ts'
 import { isPostedSource } from './sources/posted-source.ts'
 import { createPosting } from './sources/posting.ts'
@@ -230,7 +231,7 @@ const start = async (
     },
     settings,
   )
-  stops.push(api.close)
+  stops.push(api.close, tellRunning(dataDir, { name: agent, api: api.url }))
 
   if (models !== undefined) {
     link.on('desired', ({ payload }) => void models.desired(payload))

@@ -18,6 +18,13 @@ export const answer = async (
   { stdout, stderr }: Output,
 ): Promise<0 | 1> => {
   try {
+    if (asked.kind === 'inspect') {
+      // Loaded by who asks: an agent never needs it.
+      const { inspect } = await import('./inspection.process.ts')
+      const { text, ok } = await inspect(asked.inspect)
+      stdout.write(`${text}\n`)
+      return ok ? 0 : 1
+    }
     stdout.write(`${await toText(asked)}\n`)
     return 0
   } catch (cause) {
@@ -28,7 +35,7 @@ export const answer = async (
   }
 }
 
-const toText = async (asked: Exclude<Asked, { kind: 'run' }>): Promise<string> => {
+const toText = async (asked: Exclude<Asked, { kind: 'run' | 'inspect' }>): Promise<string> => {
   switch (asked.kind) {
     case 'tell':
       return asked.text

@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 import { isName } from '@imlma/protocol/wire'
 import type { Configuration } from './configuration.ts'
+import type { Inspect } from './inspection.process.ts'
 import { logLevels, type LogLevel } from './log-level.ts'
 
 /** An enrolment token as it was given, or the file that holds it. */
@@ -43,6 +44,7 @@ export type Asked =
   | { readonly kind: 'enrol'; readonly enrol: GivenToken; readonly dataDir: string }
   | { readonly kind: 'identity'; readonly dataDir: string }
   | { readonly kind: 'check'; readonly config: string }
+  | { readonly kind: 'inspect'; readonly inspect: Inspect }
   | { readonly kind: 'audit-show' | 'audit-verify'; readonly dataDir: string }
   | { readonly kind: 'tell'; readonly text: string }
 
@@ -61,6 +63,8 @@ export const parseSettings = (args: readonly string[], version: string): Result<
   try {
     if (args[0] === 'enrol') return parseEnrol(args.slice(1))
     if (args[0] === 'identity') return parseShowing(args.slice(1), 'identity')
+    const inspected = inspections.find((what) => what === args[0])
+    if (inspected !== undefined) return parseInspect(inspected, args.slice(1))
     if (args[0] === 'check') return parseCheck(args.slice(1))
     if (args[0] === 'audit') return parseAudit(args.slice(1))
     return parseRun(args, version)
@@ -109,6 +113,26 @@ const parseCheck = (args: readonly string[]): Result<Asked, 'BAD_OPTION'> => {
   if (given.help === true) return accept({ kind: 'tell', text: help })
   if (given.config === undefined) return refuseOption('check needs --config')
   return accept({ kind: 'check', config: given.config })
+}
+
+const inspections = ['status', 'verify', 'models', 'outbox', 'logs'] as const
+
+const parseInspect = (what: Inspect['what'], args: readonly string[]): Result<Asked, 'BAD_OPTION'> => {
+  const { 'data-dir': dataDir, help: helpFlag } = common
+  const { values: given } = parseArgs({
+    args: [...args],
+    options: {
+      'data-dir': dataDir,
+      help: helpFlag,
+      json: flag,
+      lines: { ...text, short: 'n', default: '50' },
+    },
+  })
+  if (given.help === true) return accept({ kind: 'tell', text: help })
+  const lines = Number(given.lines)
+  if (!/^\d{1,6}$/.test(given.lines) || lines < 1) return refuseOption('--lines is 1 to 999999')
+  const json = given.json === true
+  return accept({ kind: 'inspect', inspect: { what, dataDir: given['data-dir'], json, lines } })
 }
 
 const parseEnrol = (args: readonly string[]): Result<Asked, 'BAD_OPTION'> => {
@@ -160,6 +184,10 @@ const help = `Usage: imlma-agent [options]
        imlma-agent enrol <token> [--data-dir <dir>]     make this gateway an agent of a site
        imlma-agent identity [--data-dir <dir>]          show who it is, and until when
        imlma-agent check --config <file>                is this configuration right?
+       imlma-agent status [--json]                      what it does now, or did when it was stopped
+       imlma-agent verify [--json]                      do signature and digest of every model on disk hold?
+       imlma-agent models | outbox [--json]             which versions it has; which readings still wait
+       imlma-agent logs [-n <lines>]                    the last lines of its log
        imlma-agent audit show [--data-dir <dir>]        what it did and what was done to it
        imlma-agent audit verify [--data-dir <dir>]      does the record of that hold?
 
