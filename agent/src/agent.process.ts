@@ -207,8 +207,7 @@ const start = async (
       post: posting.post,
       agentVersion,
       onFailed: (cause) => log.error({ err: cause }, 'a request failed'),
-      figures: () =>
-        toFigures({ link, backlog: outbox.backlog(), forecasting, sources: sources.list() }),
+      figures: () => toFigures({ link, backlog: outbox.backlog(), forecasting, sources: sources.list() }),
       status: () => ({
         name: agent,
         site,

@@ -45,7 +45,11 @@ export const configurationSchema = z.strictObject({
   /** What is logged: this level, and what is more serious. */
   log: z.enum(logLevels).default('info'),
   /** Bytes of the log on disk, in four files that follow each other; 0: standard error only. Weeks, at one line a minute. */
-  logBytesMax: z.int().min(0).max(1_073_741_824).default(8 * 1_048_576),
+  logBytesMax: z
+    .int()
+    .min(0)
+    .max(1_073_741_824)
+    .default(8 * 1_048_576),
   /** Milliseconds of real time between two monitoring windows. */
   reportEveryMs: z.int().min(100).max(3_600_000).default(10_000),
   /**
