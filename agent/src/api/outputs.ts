@@ -6,7 +6,6 @@
 import { quantilesOf, type Contract } from '@imlma/protocol/manifest'
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 import type { Inference } from '../serving/batcher.ts'
-import type { InferRequest } from './inference.ts'
 
 export interface OutputTensor {
   readonly name: string
@@ -14,6 +13,12 @@ export interface OutputTensor {
   readonly values: Float32Array
   /** As bytes behind the document, rather than as text in it. */
   readonly binary: boolean
+}
+
+/** As a request says it. */
+interface AskedOutput {
+  readonly name: string
+  readonly parameters?: { readonly binary_data?: boolean | undefined } | undefined
 }
 
 export interface Wanted {
@@ -26,7 +31,7 @@ export interface Wanted {
 
 /** `allBinary`: outputs that do not say how they are wanted are wanted as bytes. */
 export const parseWanted = (
-  outputs: InferRequest['outputs'],
+  outputs: readonly AskedOutput[] | undefined,
   allBinary: boolean,
   contract: Contract,
 ): Result<Wanted, 'MALFORMED'> => {
