@@ -4,7 +4,7 @@
  */
 
 import Sqlite from 'better-sqlite3'
-import { Kysely, SqliteDialect } from 'kysely'
+import { Kysely, SqliteDialect, SqliteDriver, type DatabaseConnection } from 'kysely'
 import { Failure } from '@imlma/protocol/result'
 import { registryMigrations, type Migration } from './migrations.ts'
 import type { RegistryTables } from './tables.ts'
@@ -31,11 +31,26 @@ export const openDatabase = (path: string, options: DatabaseOptions = {}): Regis
     connection.pragma('synchronous = FULL')
     connection.pragma('foreign_keys = ON')
     migrate(connection, path, migrations)
-    return new Kysely<RegistryTables>({ dialect: new SqliteDialect({ database: connection }) })
+    return new Kysely<RegistryTables>({ dialect: toDialect(connection) })
   } catch (cause) {
     connection?.close()
     throw cause instanceof Failure ? cause : toFailure(path, cause)
   }
+}
+
+/**
+ * Of a full or failing disk SQLite takes a transaction back itself (SQLite, "Response To Errors Within A Transaction"):
+ * taking it back once more would fail, and hide why.
+ */
+const toDialect = (database: Sqlite.Database): SqliteDialect => {
+  const driver = new SqliteDriver({ database })
+  const rollBack = driver.rollbackTransaction.bind(driver)
+  driver.rollbackTransaction = async (connection: DatabaseConnection) => {
+    if (database.inTransaction) await rollBack(connection)
+  }
+  const dialect = new SqliteDialect({ database })
+  dialect.createDriver = () => driver
+  return dialect
 }
 
 /** Each step is a transaction of its own, with the version it leads to: a step is done or not begun. */

@@ -47,6 +47,20 @@ describe('registry.db', () => {
     await again.destroy()
   })
 
+  test('a full disk is what a transaction fails with, and nothing of it stays', async () => {
+    const db = openDatabase(path)
+    await sql`create table notes (note blob)`.execute(db)
+    // SQLite's own way to a full disk: not one page more.
+    await sql`pragma max_page_count = 1`.execute(db)
+    const write = db.transaction().execute(async (transaction) => {
+      await sql`insert into notes values (1)`.execute(transaction)
+      await sql`insert into notes values (zeroblob(10000000))`.execute(transaction)
+    })
+    await expect(write).rejects.toMatchObject({ code: 'SQLITE_FULL' })
+    expect((await sql`select * from notes`.execute(db)).rows).toEqual([])
+    await db.destroy()
+  })
+
   test('a step that fails changes nothing', async () => {
     await openDatabase(path).destroy()
     const statements = ['create table half (id integer)', 'nonsense']
