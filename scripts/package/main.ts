@@ -22,9 +22,9 @@ import { writeTree } from './tree.ts'
 const installedKibMax = 190 * 1_024
 
 const root = join(import.meta.dirname, '..', '..')
-const { version: agentVersion } = JSON.parse(
-  readFileSync(join(root, 'agent', 'package.json'), 'utf8'),
-) as { version: string }
+const { version: agentVersion } = JSON.parse(readFileSync(join(root, 'agent', 'package.json'), 'utf8')) as {
+  version: string
+}
 const giveUp = (problem: string): never => {
   console.error(problem)
   process.exit(1)
