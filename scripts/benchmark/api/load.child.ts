@@ -77,8 +77,9 @@ const run = async (task: LoadTask): Promise<LoadMeasured> => {
           const end = head.indexOf('\r\n\r\n')
           if (end < 0) return
           status = Number(head.slice(9, 12))
-          const at = head.search(/content-length: /i)
-          bytesLeft = Number.parseInt(head.slice(at + 16, at + 26), 10) - (head.length - end - 4)
+          // On a line of its own: the binary extension has a header that ends in the same words.
+          const at = head.search(/\r\ncontent-length: /i)
+          bytesLeft = Number.parseInt(head.slice(at + 18, at + 28), 10) - (head.length - end - 4)
         } else {
           bytesLeft -= chunk.length
         }
