@@ -71,11 +71,11 @@ export const parseSettings = (argv: readonly string[], version: string): Setting
       )
       .option('--broker-cert <file>', 'certificate to show it, PEM')
       .option('--broker-key <file>', 'its key, PEM')
+      .option('--api-cert <file>', 'certificate of API and page, PEM; needed beyond this machine')
+      .option('--api-key <file>', 'its key, PEM')
       .option('--tls', 'certificates for agents: makes a certificate authority where there is none', false)
       .option('--gateway-port <number>', 'port where gateways enrol; 0 takes a free one', toPort, 8_443)
       .option('--public-host <names>', 'names under which gateways reach us, separated by commas', toHosts)
-      .option('--api-cert <file>', 'certificate of API and page, PEM; needed beyond this machine')
-      .option('--api-key <file>', 'its key, PEM')
       .option('--models <file>', 'JSON file with the definitions of the models')
       .addOption(
         new Option('--clock <kind>', 'simulated: readings may lie ahead of our clock')
