@@ -14,6 +14,8 @@ export interface Disk {
   /** `pids`: who writes there now; whoever is started later is not held where nothing could be mounted. */
   readonly fill: (pids: readonly number[]) => Promise<void>
   readonly free: (pids: readonly number[]) => Promise<void>
+  /** What was on it is gone with it where it was mounted. */
+  readonly remove: () => Promise<void>
 }
 
 const mebibyte = 1_048_576
@@ -21,7 +23,8 @@ const mebibyte = 1_048_576
 /** At a folder, which is made; it goes with the mount namespace of this process. */
 export const createDisk = async (folder: string, mebibytes: number, mayMount: boolean): Promise<Disk> => {
   await mkdir(folder, { recursive: true })
-  if (!mayMount) return { kind: 'rlimit', fill: limit('65536:'), free: limit('unlimited:') }
+  if (!mayMount)
+    return { kind: 'rlimit', fill: limit('65536:'), free: limit('unlimited:'), remove: async () => undefined }
   await run('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'imlma-chaos', folder])
   const filler = `${folder}/filler`
   return {
@@ -44,6 +47,9 @@ export const createDisk = async (folder: string, mebibytes: number, mayMount: bo
       }
     },
     free: () => rm(filler, { force: true }),
+    remove: async () => {
+      await run('umount', ['--lazy', folder])
+    },
   }
 }
 

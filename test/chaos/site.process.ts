@@ -187,6 +187,8 @@ export const openSite = async (folder: string, mayMount: boolean): Promise<Site>
       wanted.clear()
       await house.stop()
       for (const each of cables.values()) await each.close()
+      // The last one lies on none of the others.
+      for (const each of [...disks.values()].toReversed()) await each.remove()
     },
   }
 }
