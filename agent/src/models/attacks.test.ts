@@ -61,7 +61,7 @@ describe('tampering', () => {
     expect(new Set(story.centre.results.map(({ state }) => state))).toEqual(new Set(['refused']))
     expect(gateway.state()).toMatchObject({ active: { version: 2 }, pinned: false })
     await gateway.models.command(command)
-    await expect.poll(() => story.centre.results.at(-1)?.state, { interval: 2 }).toBe('succeeded')
+    await story.centre.heard(() => story.centre.results.at(-1)?.state === 'succeeded')
     expect(await gateway.answers()).toBe(1)
   })
 

@@ -10,6 +10,7 @@ export const createControlCentre = () => {
   const results: CommandResult[] = []
   const fetches: Fetch[] = []
   const listeners = new Set<(message: ControlMessage) => void>()
+  const waiting = new Set<() => void>()
   let damage = (bytes: Uint8Array): Uint8Array => bytes
 
   const answer = ({ requestId, sha256: digest, offset, length }: Fetch): void => {
@@ -22,7 +23,10 @@ export const createControlCentre = () => {
   const link: Pick<Link, 'publish' | 'on'> = {
     publish: async (channel, payload) => {
       const document: unknown = JSON.parse(new TextDecoder().decode(payload))
-      if (channel === 'result') results.push(document as CommandResult)
+      if (channel === 'result') {
+        results.push(document as CommandResult)
+        for (const look of waiting) look()
+      }
       if (channel !== 'fetch') return
       fetches.push(document as Fetch)
       setImmediate(() => answer(document as Fetch))
@@ -37,6 +41,17 @@ export const createControlCentre = () => {
     artifacts,
     results,
     fetches,
+    /** Resolves when the condition holds after a result has come, however long that takes. */
+    heard: (condition: () => boolean) =>
+      new Promise<void>((resolve) => {
+        const look = (): void => {
+          if (!condition()) return
+          waiting.delete(look)
+          resolve()
+        }
+        waiting.add(look)
+        look()
+      }),
     /** From now on the bytes of every piece go through this before their CRC is made. */
     tamper: (how: (bytes: Uint8Array) => Uint8Array) => {
       damage = how

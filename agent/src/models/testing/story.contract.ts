@@ -4,7 +4,6 @@
  */
 
 import { join } from 'node:path'
-import { expect } from 'vitest'
 import type { ControlMessage } from '../../link/link.ts'
 import type { CommandResult, ReportedModel } from '@imlma/protocol/wire'
 import { createActiveModels } from '../../serving/active-models.ts'
@@ -118,7 +117,7 @@ export const createStory = async () => {
     command: async (gateway: Booted, message: ControlMessage) => {
       const isOver = ({ state }: CommandResult) => state !== 'accepted' && state !== 'executing'
       await gateway.models.command(message)
-      await expect.poll(() => resultsOf(message.id ?? '').some(isOver), { interval: 2 }).toBe(true)
+      await centre.heard(() => resultsOf(message.id ?? '').some(isOver))
       return resultsOf(message.id ?? '').at(-1)
     },
     end: async () => {
