@@ -128,10 +128,10 @@ export const toInferResponse = (
 })
 
 /** What a model takes and gives; −1 is the free dimension. */
-export const toModelMetadata = ({ model, version, contract }: LoadedModel) => ({
+export const toModelMetadata = ({ model, version, contract, isSubstitute }: LoadedModel) => ({
   name: model,
   versions: [String(version)],
-  platform: 'onnx_onnxruntime',
+  platform: isSubstitute === true ? 'imlma_seasonal_naive' : 'onnx_onnxruntime',
   inputs: contract.inputs.map(toTensorMetadata),
   outputs: contract.outputs.map(toTensorMetadata),
 })

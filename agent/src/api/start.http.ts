@@ -2,6 +2,7 @@
 
 import { isFactory } from '../serving/baseline.ts'
 import { createBatcher } from '../serving/batcher.ts'
+import type { LoadedModel } from '../serving/serving.ts'
 import { createApp, type ApiParts } from './app.http.ts'
 import type { AgentFigures, createMetrics } from './metrics.prom.ts'
 import { listen, type ApiServer } from './server.http.ts'
@@ -18,25 +19,27 @@ export const startApi = (
   { models, figures, onAsked, ...parts }: Parts,
   address: { readonly host: string; readonly port: number },
 ): Promise<ApiServer> => {
-  // The factory version forecasts; whoever asks for a model by its name means one that was released for its inputs.
-  const released: ApiParts['models'] = {
+  // Whoever asks for a model by its name means the inputs of a released version: the factory version of the first day
+  // forecasts only, and answers here in the place of a version that is gone, by the inputs of that one.
+  const isAskable = (model: LoadedModel): boolean => !isFactory(model) || model.isSubstitute === true
+  const askable: ApiParts['models'] = {
     active: (name) => {
       const model = models.active(name)
-      return model === undefined || isFactory(model) ? undefined : model
+      return model !== undefined && isAskable(model) ? model : undefined
     },
-    models: () => models.models().filter((model) => !isFactory(model)),
+    models: () => models.models().filter(isAskable),
   }
   let metrics: Promise<ReturnType<typeof createMetrics>> | undefined
   const app = createApp({
     ...parts,
-    models: released,
+    models: askable,
     batcher: createBatcher({
       models,
       now: () => performance.now(),
       defer: (callback) => void setImmediate(callback),
     }),
     // Only what answered its golden vectors is ever activated.
-    ready: () => released.models().length > 0,
+    ready: () => !models.models().every(isFactory),
     metrics: () => (metrics ??= import('./metrics.prom.ts').then((room) => room.createMetrics(figures))),
   })
   const answer: typeof app.answer = (asked) => {

@@ -94,10 +94,11 @@ const invariants: Readonly<Record<string, (edge: Edge) => boolean>> = {
     attemptOf(before.state)?.origin.kind !== 'rollback' ||
     after.state.phase === before.state.phase,
 
-  'something answers until a start, a quarantine or the failure of the only version': (edge) => {
+  'something answers until a start, its own quarantine or the failure of the only version': (edge) => {
     const { before, happening, after } = edge
     if (before.active === null || after.active !== null) return true
-    if (happening.kind === 'power-cut' || happening.kind === 'quarantine') return true
+    if (happening.kind === 'power-cut') return true
+    if (happening.kind === 'quarantine') return happening.sha256 === before.active
     return before.state.phase === 'probation' && !before.state.championLoaded
   },
 

@@ -13,6 +13,7 @@ import {
   sealRoot,
   type GatewayOptions,
 } from './testing/gateway.fs.ts'
+import type { ModelsParts } from './models.ts'
 import {
   artifact,
   contract,
@@ -507,6 +508,36 @@ describe('a technician', () => {
     expect(await story.command(gateway, by(2, { target: 2 }))).toMatchObject({ code: 'UNKNOWN_VERSION' })
     await gateway.assign(3, 2)
     expect(gateway.state()?.outcome).toMatchObject({ reason: 'QUARANTINED' })
+  })
+
+  test('quarantines what serves, and the baseline answers the same question while the previous version is restored', async () => {
+    await story.off(await twoVersions())
+    const restoring = Promise.withResolvers<void>()
+    const held = (parts: ModelsParts): ModelsParts => ({
+      ...parts,
+      serving: {
+        ...parts.serving,
+        load: async (path, identity, contract) => {
+          if (identity.version === 1) await restoring.promise
+          return parts.serving.load(path, identity, contract)
+        },
+      },
+    })
+    const gateway = await story.boot({ wrap: held })
+    const ask = async () => {
+      const lease = gateway.serving.lease(model)
+      const answer = await lease?.answer(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8), 1)
+      lease?.release()
+      return { madeBy: answer?.madeBy, values: answer && [...answer.values] }
+    }
+    expect((await ask()).madeBy).toMatchObject({ kind: 'model', version: 2 })
+    await story.command(gateway, by(1, { operation: 'quarantine', target: 2 }))
+    const answered = await ask()
+    expect(answered.madeBy).toEqual({ kind: 'baseline', version: 0 })
+    expect(answered.values?.every((value) => value >= 1 && value <= 8)).toBe(true)
+    restoring.resolve()
+    await gateway.when(() => gateway.state()?.active?.version === 1)
+    expect((await ask()).madeBy).toMatchObject({ kind: 'model', version: 1 })
   })
 
   test('can roll back, and install nothing, on a gateway that does not know the time', async () => {

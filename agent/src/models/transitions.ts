@@ -144,7 +144,10 @@ export const withQuarantined = <State extends Deployment>(state: State, sha256: 
   waiting: state.waiting?.candidate.sha256 === sha256 ? null : state.waiting,
 })
 
-/** The previous version stands in for a champion that cannot serve, or must not any more. */
+/**
+ * The previous version stands in for a champion that cannot serve, or must not any more. What must not answers nothing
+ * more from here on; until the previous one is restored, serving lets the baseline answer whoever asks.
+ */
 export const standIn = (state: Deployment, now: number): Step => {
   const { champion, championLoaded, previous } = state
   if (state.phase !== 'idle' && state.attempt.challenger.sha256 === previous?.sha256) {

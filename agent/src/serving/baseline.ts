@@ -3,13 +3,16 @@
  * program, so nothing of it lies on disk that could be damaged, lost or exchanged, and no runtime can fail under it. It
  * answers on the first day, before any version was assigned, and again where nothing verified is left of a model.
  *
- * Its context is one season. What is missing there is filled by the rule for gaps: on the first day of a meter the values
- * that are there already stand for the others.
+ * Which value of a row that is says `row-baseline.ts`; here it becomes a model like any other. On the first day its rows
+ * are one season, and what is missing there is filled by the rule for gaps: the values of a meter that are there already
+ * stand for the others. In the place of a released version it takes that version's rows: who asked the one asks the other.
  */
 
 import { z } from 'zod'
 import { limits } from '@imlma/protocol/limits'
 import { contractSchema, type Contract } from '@imlma/protocol/manifest'
+import { invariant } from '@imlma/protocol/result'
+import { createRowBaseline, type RowBaseline } from './row-baseline.ts'
 import type { LoadedModel, ModelIdentity } from './serving.ts'
 
 /** Versions that were released begin at 1. */
@@ -35,20 +38,34 @@ export const forecastedOf = ({ features, ...contract }: Contract): Forecasted =>
   return { quantity, unit, register, intervalMs, horizon, seasonSteps: features.seasonSteps }
 }
 
+export const createBaseline = (model: string, forecasted: Forecasted): LoadedModel => {
+  const contract = contractOf(forecasted)
+  const baseline = createRowBaseline(contract.features)
+  invariant(baseline !== undefined, 'rows of past values hold past values')
+  return toModel(model, contract, baseline)
+}
+
+/** In the place of `loaded`, asked as it was. Nothing where its rows hold no past value to say again. */
+export const createSubstitute = ({ model, contract }: LoadedModel): LoadedModel | undefined => {
+  const baseline = createRowBaseline(contract.features)
+  return baseline && { ...toModel(model, contract, baseline), isSubstitute: true }
+}
+
 /** `run` costs a copy and cannot fail. */
-export const createBaseline = (model: string, forecasted: Forecasted): LoadedModel => ({
+const toModel = (model: string, contract: Contract, baseline: RowBaseline): LoadedModel => ({
   model,
   version: factoryVersion,
   sha256: factoryDigest,
-  contract: contractOf(forecasted),
-  run: async (features, rows, into = new Float32Array(rows * forecasted.horizon)) => {
-    into.set(features.subarray(0, rows * forecasted.horizon))
+  contract,
+  run: async (features, rows, into = new Float32Array(rows * contract.horizon), quantilesInto) => {
+    baseline(features, rows, into)
+    quantilesInto?.fill(Number.NaN)
     return into
   },
   close: async () => undefined,
 })
 
-/** Features are the very values that it answers. */
+/** A row is the very values that are said again. */
 const contractOf = ({ seasonSteps, ...series }: Forecasted): Contract => {
   const { horizon, intervalMs } = series
   // From one season back up to the origin, and again where the horizon is longer than a season.

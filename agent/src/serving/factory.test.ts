@@ -91,6 +91,31 @@ describe('models with a factory version', () => {
     expect(learned).toEqual([{ load: forecastedOf(released().contract) }])
   })
 
+  test('let it be asked as the version was that is gone, and leave it where it answers already', async () => {
+    const { models } = create({ load: forecasted })
+    const gone = released()
+    models.activate(gone)
+    models.deactivate('load')
+    const left = models.active('load') as LoadedModel
+    expect(left).toMatchObject({ version: 0, isSubstitute: true, contract: gone.contract })
+    const ranges = new Float32Array(2)
+    const answer = await left.run(Float32Array.of(1, 2, 3, 4), 1, undefined, ranges)
+    expect([...answer].every((value) => [1, 2, 3, 4].includes(value))).toBe(true)
+    expect([...ranges]).toEqual([Number.NaN, Number.NaN])
+    models.deactivate('load')
+    expect(models.active('load')).toBe(left)
+  })
+
+  test('go back to a season where the version that is gone knew no past value', () => {
+    const { models } = create({})
+    const { contract, ...rest } = released()
+    const blind = { ...contract, features: { ...contract.features, shared: [], step: [] } }
+    models.activate({ ...rest, contract: blind })
+    models.deactivate('load')
+    expect(models.active('load')?.isSubstitute).toBeUndefined()
+    expect(models.active('load')?.contract.contextLength).toBe(contract.features.seasonSteps)
+  })
+
   test('learn a series once', () => {
     const { models, learned } = create({})
     models.activate(released('other'))

@@ -1,10 +1,12 @@
 /**
  * Keeps something serving for every model that this gateway knows: while no released version answers, the factory
- * version does. The deployment machine knows nothing of it: what it takes away leaves the factory version behind.
+ * version does. The deployment machine knows nothing of it: what it takes away leaves the factory version behind, asked as
+ * the version was that is gone. So nobody who asks notices more than who answers: not while the previous version is
+ * restored for one that was quarantined, which takes as long as its file takes to hash and to load.
  */
 
 import type { ActiveModels } from './active-models.ts'
-import { createBaseline, forecastedOf, isFactory, type Forecasted } from './baseline.ts'
+import { createBaseline, createSubstitute, forecastedOf, isFactory, type Forecasted } from './baseline.ts'
 
 /** By model. */
 export type ForecastedSeries = Readonly<Record<string, Forecasted>>
@@ -36,7 +38,11 @@ export const withFactory = ({ models, known, learn }: Parts): ActiveModels => {
       learn(series)
     },
     deactivate: (model) => {
-      if (Object.hasOwn(series, model)) standIn(model)
+      const gone = models.active(model)
+      if (gone !== undefined && isFactory(gone)) return
+      const substitute = gone && createSubstitute(gone)
+      if (substitute !== undefined) models.activate(substitute)
+      else if (Object.hasOwn(series, model)) standIn(model)
       else models.deactivate(model)
     },
   }

@@ -1,6 +1,7 @@
 /**
  * The last resort where no version of a model answers: the value of the last season at the same phase, read out of the
- * feature row that was meant for the model. Whoever asked has no other series at hand, and needs none.
+ * feature row that was meant for the model. Whoever asked has no other series at hand, and needs none. It answers a run
+ * that a model failed, and is what the factory version (`baseline.ts`) runs.
  *
  * Where a row holds no value of that phase, its latest value stands for it; where it holds no past value, nothing can.
  */

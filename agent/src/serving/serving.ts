@@ -12,6 +12,8 @@ export interface ModelIdentity {
 /** A loaded session. It is not served before it is activated, and closes after its last run once replaced. */
 export interface LoadedModel extends ModelIdentity {
   readonly contract: Contract
+  /** The baseline in the place of a released version, by whose contract it is asked. */
+  readonly isSubstitute?: boolean
   /**
    * `features`: rows × F, row-major, raw units; not to be changed before the answer. Returns rows × H, in `into` (of
    * exactly that length) where it is given: many rows again and again then leave no garbage. Throws `Failure` RUN_FAILED.

@@ -6,7 +6,8 @@
 import { join } from 'node:path'
 import type { ControlMessage } from '../../link/link.ts'
 import type { CommandResult, ReportedModel } from '@imlma/protocol/wire'
-import { createActiveModels } from '../../serving/active-models.ts'
+import { createActiveModels, type ActiveModels } from '../../serving/active-models.ts'
+import { withFactory } from '../../serving/factory.ts'
 import { loadModel } from '../../serving/session.onnx.ts'
 import { tinyContract } from '../../serving/testing/tiny-contract.ts'
 import { encodeTinyModel } from '../../serving/testing/tiny-model.ts'
@@ -47,7 +48,7 @@ export const version = (n: number): Released => versions[n - 1] as Released
 export const desired = (counter: number, n: number): Uint8Array =>
   sealDesired(keys.director, counter, { [model]: version(n).envelope })
 
-const toBooted = (gateway: Gateway, serving: ReturnType<typeof createActiveModels>) => {
+const toBooted = (gateway: Gateway, serving: ActiveModels) => {
   const state = (): ReportedModel | undefined => gateway.models.reportedModels().models[model]
   /** Resolves when the condition holds after a change. */
   const when = (condition: () => boolean) =>
@@ -101,7 +102,8 @@ export const createStory = async () => {
       if (!folders.includes(next)) folders.push(next)
     },
     boot: async (options: GatewayOptions = {}): Promise<Booted> => {
-      const serving = createActiveModels({ load: loadModel, now: () => performance.now() })
+      const released = createActiveModels({ load: loadModel, now: () => performance.now() })
+      const serving = withFactory({ models: released, known: {}, learn: () => undefined })
       const booted = toBooted(await start(folder, anchor, centre, serving, options), serving)
       running.add(booted)
       return booted
