@@ -89,9 +89,9 @@ const swapTo = async (version: number): Promise<void> => {
 
 const figures = { requests: 0, failed: 0, wrong: 0 }
 let durations: number[] = []
-let isOver = false
+const over = new AbortController()
 const client = async (): Promise<void> => {
-  while (!isOver) {
+  while (!over.signal.aborted) {
     const startedAt = performance.now()
     const answer = await batcher.infer('load', input, 1)
     durations.push(performance.now() - startedAt)
@@ -103,7 +103,7 @@ const client = async (): Promise<void> => {
 }
 
 const takeLatency = () => {
-  const sorted = Float64Array.from(durations).sort()
+  const sorted = Float64Array.from(durations).toSorted()
   durations = []
   const at = (share: number): number => Number((sorted[Math.floor(sorted.length * share)] ?? 0).toFixed(2))
   return { requests: sorted.length, p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(0.9999) }
@@ -126,7 +126,7 @@ try {
   durations = []
   await sleep(quietMs)
   const after = { ...takeLatency(), residentMb: mb(residentBytes()) }
-  isOver = true
+  over.abort()
   await Promise.all(asking)
   const ratios = {
     p99During: Number((during.p99Ms / before.p99Ms).toFixed(3)),

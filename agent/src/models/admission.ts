@@ -112,7 +112,7 @@ export const admitDesired = (
  * back is a trust root with another director, whose counting begins anew (TUF 1.0.34, "Update the root role", step on
  * recovery from fast-forward attacks). What the old key has signed is refused by then, so nothing of it can be replayed.
  */
-export const counterInForce = (
+const counterInForce = (
   { desiredCounter, desiredSigners }: Pick<AdmissionTerms, 'desiredCounter' | 'desiredSigners'>,
   root: TrustRoot,
 ): number => {

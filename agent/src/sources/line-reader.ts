@@ -73,7 +73,7 @@ const parseJson = (text: string): unknown => {
 }
 
 /** Cells of one line (RFC 4180, without line ends inside quotes); undefined where a quote is not closed. */
-export const splitCells = (text: string, delimiter: string): readonly string[] | undefined => {
+const splitCells = (text: string, delimiter: string): readonly string[] | undefined => {
   if (!text.includes('"')) return text.split(delimiter)
   const cells: string[] = []
   let cell = ''

@@ -13,7 +13,7 @@ export interface Line {
   readonly bytes: number
 }
 
-export const lineBytesMax = 1_048_576
+const lineBytesMax = 1_048_576
 
 export const createLines = (bytesMax: number = lineBytesMax): Lines => {
   const utf8 = new TextDecoder('utf-8', { fatal: true })

@@ -11,7 +11,7 @@ import { objectionTo, valueFields } from './values.ts'
 
 const field = z.string().min(1).max(256)
 
-export const documentValueSchema = z.strictObject({
+const documentValueSchema = z.strictObject({
   ...valueFields,
   /** Where the value stands. */
   field,

@@ -11,8 +11,7 @@ import { conversion, energyUnitOf } from './units.ts'
  * `none`: the value is a reading of its interval already. The others make one of many samples; `difference` is that of a
  * counter between the ends of the interval, `energy` the mean power times the interval.
  */
-export const aggregates = ['none', 'mean', 'energy', 'sum', 'min', 'max', 'last', 'difference'] as const
-export type Aggregate = (typeof aggregates)[number]
+const aggregates = ['none', 'mean', 'energy', 'sum', 'min', 'max', 'last', 'difference'] as const
 
 const unit = z.string().min(1).max(16)
 
