@@ -165,6 +165,8 @@ const open = (path: string): Database.Database => {
 const migrate = (sqlite: Database.Database): void => {
   const done = Number(sqlite.pragma('user_version', { simple: true }))
   if (done > migrations.length) throw new BrokenFile(`version ${done}, this agent knows ${migrations.length}`)
+  // A full disk takes no write: a file that needs none opens all the same, and what it holds is served.
+  if (done === migrations.length) return
   sqlite.transaction(() => {
     for (const statement of migrations.slice(done)) sqlite.exec(statement)
     sqlite.pragma(`user_version = ${migrations.length}`)
