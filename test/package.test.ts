@@ -99,7 +99,7 @@ describe('the package', () => {
   })
 })
 
-const contract = tinyContract({ features: 8, horizon: 4 })
+const contract = tinyContract({ features: 8, horizon: 4, unit: 'kWh' })
 const layer = (version: number): Dense => layersOf([8, 4], version / 10)[0] as Dense
 
 describe('on a machine', () => {

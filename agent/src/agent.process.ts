@@ -104,7 +104,7 @@ const start = async (
   const storing = openStoring(dataDir, configuration.outboxBytesMax, { log, sign })
   stops.push(storing.close)
   const { outbox, history } = storing
-  stops.push(audit.watch(() => outbox.backlog().dropped))
+  storing.whenOpen(() => stops.push(audit.watch(() => outbox.backlog().dropped)))
 
   keepNoPacketNumbers()
   const link = createMqttLink(
@@ -171,12 +171,21 @@ const start = async (
     void forecasting.reportNow()
   }
 
+  const supervisor = createSupervisor({
+    monotonicMs: () => performance.now(),
+    onRestart: (part, afterMs, cause) => log.warn({ part, afterMs, err: cause }, 'failed, and starts again'),
+    onSpent,
+  })
+  stops.push(supervisor.stop)
+  // Before the models: what they are to forecast is held against what comes.
+  const sources = await openSources(configuration.sources, { ...storing, sink: outbox, supervisor, log })
   const parts = {
     alarms,
     log,
     serving: { ...forecasting.models, onLost: forecasting.workers.onLost },
     shadows: forecasting.shadows,
     trials: forecasting.trials,
+    liveSeries: sources.brought,
     forwarder,
     reportNow,
     audit,
@@ -186,13 +195,6 @@ const start = async (
   const models = anchor && (await rooms.start({ ...parts, anchor }, { site, agent }))
   if (models !== undefined) stops.push(models.stop, models.onChange(reporting.changed))
 
-  const supervisor = createSupervisor({
-    monotonicMs: () => performance.now(),
-    onRestart: (part, afterMs, cause) => log.warn({ part, afterMs, err: cause }, 'failed, and starts again'),
-    onSpent,
-  })
-  stops.push(supervisor.stop)
-  const sources = await openSources(configuration.sources, { sink: outbox, supervisor, log })
   const postedSources = () => sources.list().filter(isPostedSource)
   const posting = createPosting({ sink: outbox, now: Date.now, sources: postedSources })
   const { models: serving, forecasts, forecaster, shadowRunner, monitor } = forecasting

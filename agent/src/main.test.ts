@@ -8,7 +8,7 @@ import { spawnAgent, type SpawnedAgent } from './serving/testing/spawn-agent.chi
 import { tinyContract } from './serving/testing/tiny-contract.ts'
 import { layersOf, type Dense } from './serving/testing/tiny-model.ts'
 
-const contract = tinyContract({ features: 8, horizon: 4 })
+const contract = tinyContract({ features: 8, horizon: 4, unit: 'kWh' })
 const layer = (version: number): Dense => layersOf([8, 4], version / 10)[0] as Dense
 
 let folder: string

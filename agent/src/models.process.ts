@@ -14,6 +14,7 @@ import type { Link } from './link/link.ts'
 import type { Log } from './log.pino.ts'
 import type { Recorder } from './audit/recorder.ts'
 import { claimedManifest } from './models/admission.ts'
+import type { LiveSeries } from './models/live-series.ts'
 import { startModels, type Models, type ReportedModels } from './models/models.ts'
 import type { ProbationOptions } from './models/probation.ts'
 import { openRoots } from './models/roots.fs.ts'
@@ -48,6 +49,7 @@ interface StartParts {
   /** Runs what runs beside the champions. */
   readonly shadows: Serving
   readonly trials: Trials
+  readonly liveSeries: () => readonly LiveSeries[]
   readonly forwarder: Pick<Forwarder, 'resendFrom'>
   readonly reportNow: () => void
   readonly audit: Pick<Recorder, 'record' | 'recordOnce'>
@@ -81,7 +83,20 @@ export const openModels = async (
       return envelope === undefined ? undefined : claimedManifest(envelope)
     },
     start: async (
-      { anchor, alarms, log, serving, shadows, trials, forwarder, reportNow, audit, options, access },
+      {
+        anchor,
+        alarms,
+        log,
+        serving,
+        shadows,
+        trials,
+        liveSeries,
+        forwarder,
+        reportNow,
+        audit,
+        options,
+        access,
+      },
       address,
     ) => {
       let latest: Uint8Array | undefined
@@ -96,6 +111,7 @@ export const openModels = async (
           verify: verifySignature,
           serving,
           trials,
+          liveSeries,
           shadowServing: { start: shadows.activate, stop: shadows.deactivate, onRun: shadows.onRun },
           transfer: await openWays(link, access, options),
           link,

@@ -10,7 +10,7 @@ import { spawnAgent, type SpawnedAgent } from './serving/testing/spawn-agent.chi
 import { tinyContract } from './serving/testing/tiny-contract.ts'
 import { layersOf, type Dense } from './serving/testing/tiny-model.ts'
 
-const contract = tinyContract({ features: 8, horizon: 4 })
+const contract = tinyContract({ features: 8, horizon: 4, unit: 'kWh' })
 /** Version 2 forecasts nothing but zeros: its errors are the actuals themselves. */
 const layer = (version: number): Dense => layersOf([8, 4], version === 1 ? 0.1 : 0)[0] as Dense
 

@@ -27,7 +27,7 @@ const meters = Number(given.meters)
 const settleS = 20
 const bars = { startMsMax: 1_500, residentMBMax: 110 }
 
-const contract = tinyContract({ features: 96, horizon: 96, seasonSteps: 96 })
+const contract = tinyContract({ features: 96, horizon: 96, seasonSteps: 96, unit: 'kWh' })
 const layer = layersOf([96, 96], 0.01)[0] as Dense
 
 const median = (list: readonly number[]): number =>

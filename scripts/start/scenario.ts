@@ -112,6 +112,7 @@ export const fileScenario = (options: StartOptions, path: string, shape: FileSha
       // A round's worth of readings in ten seconds.
       speed: options.speed ?? Math.round((roundDays * dayMs) / 10_000),
       ...(options.timeColumn === undefined ? {} : { timeColumn: options.timeColumn }),
+      ...(options.unit === undefined ? {} : { unit: options.unit }),
     })),
   }
 }

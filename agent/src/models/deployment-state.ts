@@ -152,8 +152,8 @@ interface Refusal<Kind extends string> {
 export type Effect =
   /** Bring the bytes, resuming what is there. `round` counts from 0; later rounds wait longer. */
   | (Work & { readonly kind: 'fetch'; readonly round: number })
-  /** Hash, signature and contract of what is on disk; from now on it may be loaded. */
-  | (Work & { readonly kind: 'verify' })
+  /** Hash, signature and contract of what is on disk; from now on it may be loaded. `isNew`: its series must fit, too. */
+  | (Work & { readonly kind: 'verify'; readonly isNew: boolean })
   /** Hash again, load, golden vectors; `timed` also holds the latency against its budget. */
   | (Work & { readonly kind: 'warm'; readonly timed: boolean })
   /** Watch the runs of the challenger until it is healthy or has failed. */

@@ -28,7 +28,17 @@ import {
   type UnderWay,
 } from './deployment-state.ts'
 import { stepDirective } from './directives.ts'
-import { after, begin, commit, fallBack, settle, standIn, stay, withQuarantined } from './transitions.ts'
+import {
+  after,
+  begin,
+  commit,
+  fallBack,
+  settle,
+  standIn,
+  stay,
+  verifyEffect,
+  withQuarantined,
+} from './transitions.ts'
 
 /** The next state and its effects, in the order in which they run. An event that does not apply changes nothing. */
 export const step = (state: Deployment, event: DeploymentEvent, now: number): Step => {
@@ -70,7 +80,7 @@ export const resume = (before: Deployment, now: number): Step => {
     case 'fetching':
       return { state, effects: [...restore, fetchEffect(state)] }
     case 'verifying':
-      return { state, effects: [...restore, workEffect(state, 'verify')] }
+      return { state, effects: [...restore, verifyEffect(state.attempt)] }
     case 'warming':
     case 'probation':
       return after(restore, state.attempt.stopped ? verify(marked(state, false)) : countCrash(state, now))
@@ -94,7 +104,7 @@ const stepAnswer = (state: Deployment, answer: Answer, now: number): Step => {
 
 const verify = (state: UnderWay): Step => ({
   state: { ...state, phase: 'verifying' },
-  effects: [workEffect(state, 'verify')],
+  effects: [verifyEffect(state.attempt)],
 })
 
 const warm = (state: UnderWay): Step => {
@@ -110,7 +120,7 @@ const warm = (state: UnderWay): Step => {
 const serve = (state: UnderWay, now: number): Step => {
   const activate: Effect = { kind: 'activate', candidate: state.attempt.challenger }
   if (state.attempt.origin.kind !== 'assignment') return after([activate], commit(state, now))
-  return { state: { ...state, phase: 'probation' }, effects: [activate, workEffect(state, 'watch')] }
+  return { state: { ...state, phase: 'probation' }, effects: [activate, watchEffect(state)] }
 }
 
 /** Reasons of the fetch that pass by themselves: what was assigned waits for the next connect. */
@@ -205,8 +215,8 @@ const fetchEffect = ({ attempt: { number, challenger, fetchRounds } }: UnderWay)
   round: fetchRounds,
 })
 
-const workEffect = ({ attempt: { number, challenger } }: UnderWay, kind: 'verify' | 'watch'): Effect => ({
-  kind,
+const watchEffect = ({ attempt: { number, challenger } }: UnderWay): Effect => ({
+  kind: 'watch',
   attempt: number,
   candidate: challenger,
 })

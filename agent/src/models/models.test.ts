@@ -213,6 +213,31 @@ describe('what is not as it was signed never serves', () => {
     expectRefused(await refusing(sealDesired(keys.director, 2, { [model]: bad.envelope })), code)
   })
 
+  test('a version of another unit than the meters bring is refused with what differs, and may come again', async () => {
+    const { register, intervalMs } = contract
+    let unit = 'W'
+    const gateway = await story.boot({ liveSeries: () => [{ register, intervalMs, unit }] })
+    await gateway.assign(1, 1)
+    expect(gateway.state()?.outcome).toMatchObject({ state: 'refused', reason: 'CONTRACT_MISMATCH' })
+    expect(gateway.state()?.outcome?.detail).toContain(`in ${contract.unit}; here it comes every 900 s in W`)
+    expect(gateway.state()).toMatchObject({ quarantined: [], active: null })
+    unit = contract.unit
+    await gateway.assign(2, 1)
+    expect(await gateway.answers()).toBe(1)
+  })
+
+  test('a version that served before is rolled back to, whatever the meters bring now', async () => {
+    const before = await story.boot()
+    await before.assign(1, 1)
+    await before.assign(2, 2)
+    await story.off(before)
+    const { register, unit } = contract
+    const gateway = await story.boot({ liveSeries: () => [{ register, intervalMs: 60_000, unit }] })
+    const rollback = sealCommand(keys.technician, { operation: 'rollback', target: 'previous', counter: 1 })
+    expect(await story.command(gateway, rollback)).toMatchObject({ state: 'succeeded' })
+    expect(await gateway.answers()).toBe(1)
+  })
+
   test('a file that is no model is LOAD_FAILED, quarantined, and refused when it comes again', async () => {
     const bytes = new TextEncoder().encode('no model at all'.repeat(20))
     const bad = release(keys.release, 2, { ...artifact(2), bytes })
@@ -517,9 +542,9 @@ describe('a technician', () => {
       ...parts,
       serving: {
         ...parts.serving,
-        load: async (path, identity, contract) => {
+        load: async (path, identity, signed) => {
           if (identity.version === 1) await restoring.promise
-          return parts.serving.load(path, identity, contract)
+          return parts.serving.load(path, identity, signed)
         },
       },
     })

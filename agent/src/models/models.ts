@@ -19,6 +19,7 @@ import {
 } from './agent-state.ts'
 import { createAssignments } from './assignments.ts'
 import { createCommands } from './commands/commands.ts'
+import type { LiveSeries } from './live-series.ts'
 import { deliver, isOver } from './commands/ledger.ts'
 import { createResultSender } from './commands/sender.ts'
 import { createLostSessions } from './lost-sessions.ts'
@@ -46,6 +47,8 @@ export interface ModelsParts {
   readonly serving: Serving
   readonly shadowServing: ShadowServing
   readonly trials?: Trials
+  /** What the sources are configured to bring, as far as that is known. */
+  readonly liveSeries?: () => readonly LiveSeries[]
   readonly transfer: Pick<Transfer, 'fetch'>
   readonly link: Pick<Link, 'publish'>
   readonly clock: Clock

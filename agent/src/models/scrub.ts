@@ -35,7 +35,7 @@ export const scrubModels = async (
     }
     const common = { attempt: noAttempt, candidate }
     const fetched = await work(model, { kind: 'fetch', round: 0, ...common }, signal)
-    if (fetched.kind === 'fetched') await work(model, { kind: 'verify', ...common }, signal)
+    if (fetched.kind === 'fetched') await work(model, { kind: 'verify', isNew: false, ...common }, signal)
   }
 }
 

@@ -49,13 +49,21 @@ export const begin = (idle: Idle, { candidate, onDisk, origin }: Assignment): St
   return onDisk
     ? {
         state: { ...standing, phase: 'verifying' },
-        effects: [{ kind: 'verify', attempt: number, candidate }],
+        effects: [verifyEffect(attempt)],
       }
     : {
         state: { ...standing, phase: 'fetching' },
         effects: [{ kind: 'fetch', attempt: number, candidate, round: 0 }],
       }
 }
+
+/** Like a slow version, one of other series beats the one that a person wants gone: only what is assigned must fit. */
+export const verifyEffect = ({ number, challenger, origin }: UnderWay['attempt']): Effect => ({
+  kind: 'verify',
+  attempt: number,
+  candidate: challenger,
+  isNew: origin.kind === 'assignment',
+})
 
 interface Ending {
   readonly reason: DeploymentReason

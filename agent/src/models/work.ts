@@ -8,6 +8,7 @@ import { accept, refuse, type Result } from '@imlma/protocol/result'
 import { deploymentReasons, type DeploymentReason, type InstalledVersion } from '@imlma/protocol/wire'
 import type { DeploymentEvent, Effect } from './deployment-state.ts'
 import { openInstalled, type InstalledTerms } from './installed.ts'
+import { checkLiveSeries, type LiveSeries } from './live-series.ts'
 import { watchProbation, type ProbationOptions } from './probation.ts'
 import type { Serving, Session } from './serving.ts'
 import type { Sessions } from './sessions.ts'
@@ -27,6 +28,8 @@ export interface WorkParts {
   readonly trials?: Trials | undefined
   /** The champion of a model where it is loaded, lent. */
   readonly champion: (model: string) => Session | undefined
+  /** What the sources are configured to bring; without it, every contract fits. */
+  readonly liveSeries?: (() => readonly LiveSeries[]) | undefined
   /** Removes from disk whatever no model needs. */
   readonly makeRoom: () => Promise<void>
   readonly trust: () => Omit<InstalledTerms, 'store'>
@@ -48,7 +51,7 @@ export type Role = 'active' | 'shadow'
 
 /** Does the work and answers it. The signal ends it early; its answer is then late and changes nothing. */
 export const createWork = (parts: WorkParts, options: WorkOptions = {}) => {
-  const { store, transfer, sessions, trust, monotonicMs, wait, random } = parts
+  const { store, transfer, sessions, trust, liveSeries, monotonicMs, wait, random } = parts
   const { fetchRoundDelayMs = 2_000 } = options
 
   const writing = new Map<string, Promise<unknown>>()
@@ -119,11 +122,17 @@ export const createWork = (parts: WorkParts, options: WorkOptions = {}) => {
       }
     })
 
-  const verify = async (model: string, sha256: string, role: Role): Promise<Outcome> => {
+  const verify = async (
+    model: string,
+    { candidate: { sha256 }, isNew }: Extract<WorkEffect, { kind: 'verify' }>,
+    role: Role,
+  ): Promise<Outcome> => {
     const artifact = await alone(sha256, () => store.admit(sha256))
     if (!artifact.ok) return missingIsMismatch(artifact.refusal)
     const manifest = await manifestOf(model, sha256, role)
-    return manifest.ok ? accept(undefined) : manifest
+    if (!manifest.ok) return manifest
+    // Before it is warmed up: what does not fit this gateway's sources is not condemned, they may be configured otherwise.
+    return isNew ? checkLiveSeries(manifest.value.contract, liveSeries?.() ?? []) : accept(undefined)
   }
 
   /** Hashes again, loads by path, and holds the outputs against the golden vectors. */
@@ -181,7 +190,7 @@ export const createWork = (parts: WorkParts, options: WorkOptions = {}) => {
       case 'fetch':
         return fetch(model, effect, signal, role)
       case 'verify':
-        return verify(model, candidate.sha256, role)
+        return verify(model, effect, role)
       case 'warm':
         return warm(model, effect, role)
       case 'watch':

@@ -4,11 +4,14 @@
  * anything is stopped, so that a mistake in it leaves all as it was.
  */
 
+import { broughtBy, type BroughtSeries } from './brought.ts'
 import type { SourceConfig } from './config.ts'
 import type { Source } from './source.ts'
 
 export interface SourceSet {
   readonly list: () => readonly Source[]
+  /** What all of them bring, as far as it is known before anything came. */
+  readonly brought: () => readonly BroughtSeries[]
   readonly start: () => void
   /** Throws what making a source throws; then nothing has changed. */
   readonly apply: (configs: readonly SourceConfig[]) => Promise<SourceChanges>
@@ -81,6 +84,7 @@ export const createSourceSet = ({ create }: Parts): SourceSet => {
 
   return {
     list: () => members.map(({ source }) => source),
+    brought: () => members.flatMap(({ config, source }) => broughtBy(config, source)),
     start: () => {
       running = true
       for (const { source } of members) source.start()

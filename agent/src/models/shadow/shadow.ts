@@ -208,7 +208,10 @@ const leave = (shadow: Exclude<Shadow, { state: 'none' }>, keepFile = false): Sh
 
 const verify = (shadow: ShadowUnderWay): ShadowStep => {
   const { attempt, candidate } = shadow
-  return { shadow: { ...shadow, state: 'verifying' }, effects: [{ kind: 'verify', attempt, candidate }] }
+  return {
+    shadow: { ...shadow, state: 'verifying' },
+    effects: [{ kind: 'verify', attempt, candidate, isNew: true }],
+  }
 }
 
 /** Loaded: what it does to this process may be its doing. */

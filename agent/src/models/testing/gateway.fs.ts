@@ -194,6 +194,7 @@ export interface GatewayOptions extends Partial<ModelsOptions> {
   /** Wraps the parts: to cut the power, to fill the disk. */
   readonly wrap?: (parts: ModelsParts) => ModelsParts
   readonly resend?: ModelsParts['resend']
+  readonly liveSeries?: ModelsParts['liveSeries']
   /** Nothing runs in shadow where this is absent. */
   readonly shadowServing?: ModelsParts['shadowServing']
 }
@@ -248,6 +249,7 @@ export const start = async (
     raise: (alarm) => alarms.push(alarm),
     onFailure: (cause) => failures.push(cause),
     ...(options.resend === undefined ? {} : { resend: options.resend }),
+    ...(options.liveSeries === undefined ? {} : { liveSeries: options.liveSeries }),
   }
   const models = await startModels(options.wrap?.(parts) ?? parts, { site, agent, ...options })
   const off = async (): Promise<void> => {

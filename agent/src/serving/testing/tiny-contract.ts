@@ -7,6 +7,7 @@ interface TinyContract {
   readonly horizon: number
   readonly intervalMs?: number
   readonly register?: string
+  readonly unit?: string
   /** Steps of a season. */
   readonly seasonSteps?: number
   readonly quantiles?: readonly number[]
@@ -17,12 +18,13 @@ export const tinyContract = ({
   horizon,
   intervalMs = 900_000,
   register = '1-0:1.8.0',
+  unit = 'kW',
   seasonSteps = 4,
   quantiles = [],
 }: TinyContract): Contract => ({
   task: 'forecast',
   quantity: 'active power',
-  unit: 'kW',
+  unit,
   register,
   intervalMs,
   contextLength: features,

@@ -56,6 +56,10 @@ export const objectionTo = (values: readonly ValueMapping[]): string | undefined
   return undefined
 }
 
+/** The unit in which a value is kept; undefined where nobody said. */
+export const keptUnitOf = ({ unit: from, to, aggregate }: Pick<ValueMapping, 'unit' | 'to' | 'aggregate'>) =>
+  to ?? (aggregate === 'energy' && from !== undefined ? energyUnitOf(from) : from)
+
 /** Values as they are kept, of a value as it came. */
 export const factorOf = ({ unit: from, to, scale, aggregate }: ValueMapping): number => {
   const kept = aggregate === 'energy' && from !== undefined ? energyUnitOf(from) : from
