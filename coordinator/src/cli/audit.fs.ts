@@ -4,7 +4,6 @@ import { access } from 'node:fs/promises'
 import { verifySignature } from '@imlma/protocol/node'
 import { Failure } from '@imlma/protocol/result'
 import type { Envelope } from '@imlma/protocol/trust'
-import type { ChainView } from '../api/views.ts'
 import { agentsWithLogs, followLog, readIndex } from '../audit/agent-logs.fs.ts'
 import { readCheckpoints } from '../audit/checkpoint-file.fs.ts'
 import { followRoots } from '../audit/export-file.ts'
@@ -16,6 +15,8 @@ import { verifyRegistry } from '../registry/verify.kysely.ts'
 import { openDatabase } from '../storage/database.sqlite.ts'
 import { rootsFolderOf } from '../trust/establish.fs.ts'
 import { openRootChain } from '../trust/roots.fs.ts'
+import { recomputeProvenance } from './audit-provenance.fs.ts'
+import type { VerifiedRecords } from './command.ts'
 
 /** A control centre that writes while the chain is read looks like a fault; a real one is still there the next time. */
 const looksMax = 3
@@ -37,15 +38,22 @@ export const openHistory = async (dataDir: string): Promise<Database> => {
   return openDatabase(path)
 }
 
-/** Chain, projections, head, signed places and agents' logs. Throws `Failure` NO_REGISTRY, and those of the files. */
-export const verifyLocally = async (dataDir: string): Promise<ChainView> => {
+/**
+ * Chain, projections, head, signed places, agents' logs, and the signed batches of every dataset. `site` counts where the
+ * store of readings holds several. Throws `Failure` NO_REGISTRY, and those of the files.
+ */
+export const verifyLocally = async (dataDir: string, site: string): Promise<VerifiedRecords> => {
   const db = await openHistory(dataDir)
   const head = createHeadFile(layoutOf(dataDir).registryHead)
   try {
     for (let look = 1; ; look += 1) {
       const verified = await verifyRegistry(db, await head.read())
       const fault = verified.ok ? await findFault(db, dataDir, verified.value.events) : verified.refusal
-      if (fault === undefined && verified.ok) return { intact: true, ...verified.value, fault: null }
+      if (fault === undefined && verified.ok) {
+        const rows = rowsOf(db, 1, verified.value.events)
+        const provenance = await recomputeProvenance(rows, layoutOf(dataDir), site)
+        return { intact: true, ...verified.value, fault: null, provenance }
+      }
       if (look === looksMax && fault !== undefined) {
         const { code, message } = fault
         return { intact: false, events: 0, headHash: null, fault: { code, message } }

@@ -5,6 +5,7 @@ import type { Result } from '@imlma/protocol/result'
 import type { Envelope, KeyScheme, Role, TrustRoot } from '@imlma/protocol/trust'
 import type { CommandResult, Command as ProtocolCommand } from '@imlma/protocol/wire'
 import type { ChainView } from '../api/views.ts'
+import type { ProvenanceMismatch } from '../datasets/verify-provenance.crypto.ts'
 import type { ApiClient } from './client.http.ts'
 import type { VerifiedExport } from '../audit/export-file.ts'
 import type { GivenFile } from './files.fs.ts'
@@ -67,9 +68,28 @@ export interface Context {
   readonly backtest: (taskPath: string, plotPath?: string) => Promise<Result<BacktestReport>>
 }
 
+/** `provenance` is there where the chain of events is intact: a broken one says nothing about datasets. */
+export interface VerifiedRecords extends ChainView {
+  readonly provenance?: RecomputedProvenance
+}
+
+/** The signed batches of all datasets, recomputed; each batch counts once. */
+export interface RecomputedProvenance {
+  /** Datasets with signed parts. */
+  readonly datasets: number
+  readonly agents: number
+  readonly batches: number
+  readonly signaturesVerified: number
+  /** Batches whose bytes were pruned: the chain holds their digests. */
+  readonly digestOnly: number
+  /** Agents with a part in a dataset that carries no signatures. */
+  readonly unsigned: readonly string[]
+  readonly mismatches: readonly ProvenanceMismatch[]
+}
+
 /** The records in a data directory itself; each throws `Failure` NO_REGISTRY and those of the files. */
 export interface AuditRecords {
-  readonly verifyLocally: (dataDir: string) => Promise<ChainView>
+  readonly verifyLocally: (dataDir: string, site: string) => Promise<VerifiedRecords>
   /** Events from `from` to `to`, UTC epoch milliseconds, into a new file. */
   readonly exportLocally: (
     target: { dataDir: string; site: string; path: string; now: number },

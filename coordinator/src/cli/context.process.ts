@@ -22,7 +22,7 @@ export const openContext = async (sources: Sources, say: (line: string) => void)
     exportMosquitto: async (given) =>
       (await import('./mosquitto.fs.ts')).exportMosquitto(settings.dataDir, given),
     audit: {
-      verifyLocally: async (dataDir) => (await import('./audit.fs.ts')).verifyLocally(dataDir),
+      verifyLocally: async (dataDir, site) => (await import('./audit.fs.ts')).verifyLocally(dataDir, site),
       exportLocally: async (target, range) => {
         const path = resolve(sources.folder, target.path)
         return (await import('./audit-export.fs.ts')).exportLocally({ ...target, path }, range)

@@ -1,6 +1,7 @@
 /**
- * Do a dataset's readings come from batches that their agents have signed? Recomputed from the store of readings and the
- * agents' certified keys alone, so that it can be asked years later, of a copy, without the control centre.
+ * Do the readings of datasets come from batches that their agents have signed? Recomputed from the store of readings and
+ * the agents' certified keys alone, so that it can be asked years later, of a copy, without the control centre. Each
+ * dataset names the beginning of an agent's chain: one walk along it answers for all of them.
  *
  *   record ── head ──▶ digests of all batches ── as long as a batch's bytes are kept ──▶ its signature ──▶ certified key
  *
@@ -8,8 +9,8 @@
  */
 
 import { createHash } from 'node:crypto'
-import { accept, refuse, type Result } from '@imlma/protocol/result'
 import { verifyBatch, type VerifyBytes } from '@imlma/protocol/trust'
+import type { Address } from '@imlma/protocol/wire'
 import type { DatasetRecord } from '../registry/events.ts'
 import type { ReadingsReader, SignedBatch } from '../storage/readings.ts'
 import { emptyHead, extendHead } from '../storage/signed-head.crypto.ts'
@@ -25,106 +26,162 @@ interface Parts {
 
 type SignedProvenance = NonNullable<DatasetRecord['provenance'][number]['signed']>
 
-export interface VerifiedAgent {
-  readonly agent: string
-  readonly batches: number
-  /** Of these, verified by signature again; the bytes of the others were pruned. */
-  readonly signaturesVerified: number
+interface Claim {
+  readonly dataset: string
+  readonly signed: SignedProvenance
 }
 
-export interface VerifiedProvenance {
-  readonly agents: readonly VerifiedAgent[]
-  /** Agents whose part in the dataset carries no signatures: the site was open then. */
-  readonly unsigned: readonly string[]
+export interface VerifiedAgent {
+  readonly agent: string
+  /** Batches that were walked along: those of its longest dataset, or up to where the chain breaks. */
+  readonly batches: number
+  readonly signaturesVerified: number
+  /** The bytes of these were pruned; the chain holds their digests. */
+  readonly digestOnly: number
 }
 
 /** `PROVENANCE_BROKEN`: the store does not hold what the record says. `BAD_SIGNATURE`, `UNKNOWN_KEY`: of a stored batch. */
 export type ProvenanceRefusal = 'PROVENANCE_BROKEN' | 'BAD_SIGNATURE' | 'UNKNOWN_KEY'
 
-/** 0.2 ms a batch whose bytes are kept, 5 µs one whose are not. */
+export interface ProvenanceMismatch {
+  readonly dataset: string
+  readonly agent: string
+  readonly code: ProvenanceRefusal
+  readonly message: string
+}
+
+export interface VerifiedProvenance {
+  readonly agents: readonly VerifiedAgent[]
+  /** Agents whose part in a dataset carries no signatures: the site was open then. */
+  readonly unsigned: readonly string[]
+  /** By agent, the shortest beginning of its chain first. Empty where all holds. */
+  readonly mismatches: readonly ProvenanceMismatch[]
+}
+
+/** 0.2 ms a batch whose bytes are kept, 5 µs one whose are not; a batch of several datasets counts and costs once. */
 export const verifyProvenance = (
   parts: Parts,
   site: string,
-  provenance: DatasetRecord['provenance'],
-): Result<VerifiedProvenance, ProvenanceRefusal> => {
-  const agents: VerifiedAgent[] = []
-  const unsigned: string[] = []
-  for (const { agent, signed } of provenance) {
-    if (signed === undefined) {
-      unsigned.push(agent)
-      continue
+  datasets: readonly Pick<DatasetRecord, 'sha256' | 'provenance'>[],
+): VerifiedProvenance => {
+  const claims = new Map<string, Claim[]>()
+  const unsigned = new Set<string>()
+  for (const { sha256: dataset, provenance } of datasets) {
+    for (const { agent, signed } of provenance) {
+      if (signed === undefined) {
+        unsigned.add(agent)
+        continue
+      }
+      const ofAgent = claims.get(agent) ?? []
+      ofAgent.push({ dataset, signed })
+      claims.set(agent, ofAgent)
     }
-    const verified = verifyAgent(parts, { site, agent }, signed)
-    if (!verified.ok) return verified
-    agents.push(verified.value)
   }
-  return accept({ agents, unsigned })
+  const walks = [...claims].map(([agent, ofAgent]) => walkChain(parts, { site, agent }, ofAgent))
+  return {
+    agents: walks.map(({ verified }) => verified),
+    unsigned: [...unsigned],
+    mismatches: walks.flatMap(({ mismatches }) => mismatches),
+  }
 }
 
-const verifyAgent = (
+const walkChain = (
   { readings, verifierOf }: Parts,
-  address: { readonly site: string; readonly agent: string },
-  claimed: SignedProvenance,
-): Result<VerifiedAgent, ProvenanceRefusal> => {
-  const { site, agent } = address
-  const keyids = new Set<string>()
-  let head = emptyHead
-  let position = 0
-  let firstSeq = Infinity
-  let lastSeq = 0
+  address: Address,
+  claims: readonly Claim[],
+): { readonly verified: VerifiedAgent; readonly mismatches: readonly ProvenanceMismatch[] } => {
+  const { agent } = address
+  const due = claims.toSorted((a, b) => a.signed.batches - b.signed.batches)
+  const end = due.at(-1)?.signed.batches ?? 0
+  const mismatches: ProvenanceMismatch[] = []
+  const walked: Walked = { batches: 0, head: emptyHead, firstSeq: Infinity, lastSeq: 0, keyids: new Set() }
   let signaturesVerified = 0
-  while (position < claimed.batches) {
-    const page = readings.signedBatches(
-      site,
-      agent,
-      position,
-      Math.min(pageBatches, claimed.batches - position),
-    )
-    for (const batch of page) {
-      position += 1
-      if (batch.position !== position) break
-      const objection = objectionTo(batch, address, verifierOf)
-      if (objection !== undefined) return objection
-      if (batch.bytes !== null) signaturesVerified += 1
-      head = extendHead(head, batch.digest)
-      keyids.add(batch.keyid)
-      firstSeq = Math.min(firstSeq, batch.seq)
-      lastSeq = Math.max(lastSeq, batch.seq)
-    }
-    if (page.at(-1)?.position !== position) {
-      return broken(`${agent}: batch ${position} of ${claimed.batches} is missing in the chain`)
+  let answered = 0
+  let stop: Objection | undefined
+  for (const batch of batchesOf(readings, address, end)) {
+    if (batch.position !== walked.batches + 1) break
+    stop = objectionTo(batch, address, verifierOf)
+    if (stop !== undefined) break
+    if (batch.bytes !== null) signaturesVerified += 1
+    extend(walked, batch)
+    for (let claim = due[answered]; claim?.signed.batches === walked.batches; claim = due[answered]) {
+      const objection = claimObjection(agent, walked, claim.signed)
+      if (objection !== undefined) mismatches.push({ dataset: claim.dataset, agent, ...objection })
+      answered += 1
     }
   }
+  for (const { dataset, signed } of due.slice(answered)) {
+    const objection =
+      stop ?? broken(`batch ${walked.batches + 1} of ${signed.batches} of ${agent} is missing`)
+    mismatches.push({ dataset, agent, ...objection })
+  }
+  const { batches } = walked
+  const digestOnly = batches - signaturesVerified
+  return { verified: { agent, batches, signaturesVerified, digestOnly }, mismatches }
+}
+
+function* batchesOf(readings: Parts['readings'], { site, agent }: Address, end: number) {
+  for (let after = 0; after < end;) {
+    const page = readings.signedBatches(site, agent, after, Math.min(pageBatches, end - after))
+    if (page.length === 0) return
+    yield* page
+    after = page.at(-1)?.position ?? end
+  }
+}
+
+/** The beginning of a chain, up to a batch. */
+interface Walked {
+  batches: number
+  head: Uint8Array
+  firstSeq: number
+  lastSeq: number
+  readonly keyids: Set<string>
+}
+
+const extend = (walked: Walked, { seq, digest, keyid }: SignedBatch): void => {
+  walked.batches += 1
+  walked.head = extendHead(walked.head, digest)
+  walked.firstSeq = Math.min(walked.firstSeq, seq)
+  walked.lastSeq = Math.max(walked.lastSeq, seq)
+  walked.keyids.add(keyid)
+}
+
+const claimObjection = (
+  agent: string,
+  { head, firstSeq, lastSeq, keyids }: Walked,
+  claimed: SignedProvenance,
+): Objection | undefined => {
   if (Buffer.from(head).toString('hex') !== claimed.head) {
-    return broken(`${agent}: the digests of ${claimed.batches} batches do not give the head of the record`)
+    return broken(`the digests of ${claimed.batches} batches of ${agent} do not give the head of the record`)
   }
   if (firstSeq !== claimed.firstSeq || lastSeq !== claimed.lastSeq) {
-    return broken(`${agent}: the batches are ${firstSeq} to ${lastSeq}, not as the record says`)
+    return broken(`the batches of ${agent} are ${firstSeq} to ${lastSeq}, not as the record says`)
   }
   if (!claimed.keyids.every((keyid) => keyids.has(keyid))) {
-    return broken(`${agent}: the record names a key that has signed none of the batches`)
+    return broken(`the record names a key that has signed none of the batches of ${agent}`)
   }
-  return accept({ agent, batches: position, signaturesVerified })
+  return undefined
 }
+
+type Objection = Pick<ProvenanceMismatch, 'code' | 'message'>
 
 const objectionTo = (
   { seq, keyid, digest, bytes }: SignedBatch,
-  address: { readonly site: string; readonly agent: string },
+  address: Address,
   verifierOf: Parts['verifierOf'],
-) => {
+): Objection | undefined => {
   if (bytes === null) return undefined
   const name = `batch ${seq} of ${address.agent}`
   if (Buffer.compare(createHash('sha256').update(bytes).digest(), digest) !== 0) {
     return broken(`${name} is not the one that was stored`)
   }
   const verify = verifierOf(address.agent, keyid)
-  if (verify === undefined)
-    return refuse('UNKNOWN_KEY', `${name} is signed by ${keyid}, which is not certified`)
+  if (verify === undefined) {
+    return { code: 'UNKNOWN_KEY', message: `${name} is signed by ${keyid}, which is not certified` }
+  }
   const verified = verifyBatch(address, bytes, verify)
   if (verified.ok && verified.value.keyid === keyid) return undefined
-  return refuse('BAD_SIGNATURE', `${name} is not signed by ${keyid}`, whatToDo)
+  return { code: 'BAD_SIGNATURE', message: `${name} is not signed by ${keyid}` }
 }
 
-const whatToDo = 'keep the files as they are, and compare readings.db with a backup'
-
-const broken = (message: string) => refuse('PROVENANCE_BROKEN', message, whatToDo)
+const broken = (message: string): Objection => ({ code: 'PROVENANCE_BROKEN', message })

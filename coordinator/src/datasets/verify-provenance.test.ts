@@ -40,8 +40,8 @@ const verifierOf = (_agent: string, keyid: string) => {
     publicKey && ((bytes: Uint8Array, signature: Uint8Array) => verifyEd25519(publicKey, bytes, signature))
   )
 }
-const verify = (record: Parameters<typeof verifyProvenance>[2], parts: object = {}) =>
-  verifyProvenance({ readings: store, verifierOf, ...parts }, 'demo', record)
+const verify = (record: Parameters<typeof verifyProvenance>[2][number]['provenance'], parts: object = {}) =>
+  verifyProvenance({ readings: store, verifierOf, ...parts }, 'demo', [{ sha256: 'd1', provenance: record }])
 
 /** As somebody would who has the file. */
 const tamper = (sql: string, ...values: unknown[]) => {
@@ -73,8 +73,9 @@ test('a dataset is traced back to the signature of each batch, by both keys, in 
   // What comes later changes nothing of it.
   accept(5)
   expect(verify(record)).toEqual({
-    ok: true,
-    value: { agents: [{ agent: 'gw-1', batches: 4, signaturesVerified: 4 }], unsigned: [] },
+    agents: [{ agent: 'gw-1', batches: 4, signaturesVerified: 4, digestOnly: 0 }],
+    unsigned: [],
+    mismatches: [],
   })
 })
 
@@ -85,16 +86,19 @@ test('the chain goes over pages, and holds after old batches were pruned', () =>
   store.fold(1_000)
   accept(152, signers[0], 2 * day)
   expect(verify(record)).toMatchObject({
-    value: { agents: [{ batches: 150, signaturesVerified: 0 }] },
+    agents: [{ batches: 150, signaturesVerified: 0, digestOnly: 150 }],
+    mismatches: [],
   })
   expect(verify(recordOf())).toMatchObject({
-    value: { agents: [{ batches: 152, signaturesVerified: 2 }] },
+    agents: [{ batches: 152, signaturesVerified: 2, digestOnly: 150 }],
+    mismatches: [],
   })
 })
 
 test('an agent of an open site is named as unsigned', () => {
   expect(verify([{ agent: 'gw-9', firstSeq: 1, lastSeq: 2 }])).toMatchObject({
-    value: { unsigned: ['gw-9'] },
+    unsigned: ['gw-9'],
+    mismatches: [],
   })
 })
 
@@ -133,9 +137,9 @@ test.each<[string, () => void, string]>([
 ])('it is found when %s', (_, change, code) => {
   for (const seq of [1, 2, 3]) accept(seq)
   const record = recordOf()
-  expect(verify(record).ok).toBe(true)
+  expect(verify(record).mismatches).toEqual([])
   change()
-  expect(verify(record)).toMatchObject({ ok: false, refusal: { code } })
+  expect(verify(record)).toMatchObject({ mismatches: [{ dataset: 'd1', agent: 'gw-1', code }] })
 })
 
 test.each([
@@ -148,13 +152,29 @@ test.each([
   for (const seq of [1, 2, 3]) accept(seq)
   const [one] = recordOf()
   expect(verify([{ ...one!, signed: { ...one!.signed, ...change } }])).toMatchObject({
-    refusal: { code: 'PROVENANCE_BROKEN' },
+    mismatches: [{ code: 'PROVENANCE_BROKEN' }],
   })
 })
 
 test('a key that the trust roots do not certify proves nothing', () => {
   accept(1)
   expect(verify(recordOf(), { verifierOf: () => undefined })).toMatchObject({
-    refusal: { code: 'UNKNOWN_KEY' },
+    mismatches: [{ code: 'UNKNOWN_KEY' }],
   })
+})
+
+test('of several datasets only those are named that a fault concerns, and each batch counts once', () => {
+  const claims: Parameters<typeof verifyProvenance>[2][number][] = []
+  for (const seq of [1, 2, 3]) {
+    accept(seq)
+    claims.push({ sha256: `d${seq}`, provenance: recordOf() })
+  }
+  const parts = { readings: store, verifierOf }
+  expect(verifyProvenance(parts, 'demo', claims)).toMatchObject({
+    agents: [{ batches: 3, signaturesVerified: 3 }],
+    mismatches: [],
+  })
+  tamper('UPDATE batches SET bytes = zeroblob(300) WHERE seq = 2')
+  const { mismatches } = verifyProvenance(parts, 'demo', claims)
+  expect(mismatches.map(({ dataset }) => dataset)).toEqual(['d2', 'd3'])
 })

@@ -5,7 +5,8 @@
 
 import { accept, refuse, type Result } from '@imlma/protocol/result'
 import { grouped } from '../../api/sentences.ts'
-import type { Command, Context, Outcome } from '../command.ts'
+import type { ProvenanceMismatch } from '../../datasets/verify-provenance.crypto.ts'
+import type { Command, Context, Outcome, RecomputedProvenance, VerifiedRecords } from '../command.ts'
 
 /** Bytes of an exported file: some million events. */
 const fileBytesMax = 1_073_741_824
@@ -18,17 +19,35 @@ export const auditVerifyCommand: Command = {
   run: async (context, { options }) => {
     if (typeof options.file === 'string') return verifyFile(context, options.file)
     const { client, settings, audit } = context
-    const { dataDir, url, urlGiven } = settings
-    const chain = urlGiven ? await client.verify() : await audit.verifyLocally(dataDir)
+    const { dataDir, site, url, urlGiven } = settings
+    const chain: VerifiedRecords = urlGiven ? await client.verify() : await audit.verifyLocally(dataDir, site)
     if (!chain.intact) {
       const { code, message } = chain.fault ?? { code: 'CHAIN_BROKEN', message: 'the chain does not hold' }
       return refuse(code, message, 'keep the files as they are, and restore the registry from a backup')
     }
-    return accept({
-      text: `the chain holds: ${grouped(chain.events)} events, head ${chain.headHash ?? 'none'} (${urlGiven ? url : dataDir})`,
-      json: chain,
-    })
+    const [mismatch, ...others] = chain.provenance?.mismatches ?? []
+    if (mismatch !== undefined) return refuseMismatch(mismatch, others.length)
+    const holds = `the chain holds: ${grouped(chain.events)} events, head ${chain.headHash ?? 'none'} (${urlGiven ? url : dataDir})`
+    return accept({ text: [holds, describe(chain.provenance)].join('\n'), json: chain })
   },
+}
+
+const refuseMismatch = ({ dataset, agent, code, message }: ProvenanceMismatch, others: number) =>
+  refuse(
+    code,
+    `dataset ${dataset}, agent ${agent}: ${message}${others === 0 ? '' : ` (and ${grouped(others)} more)`}`,
+    'keep the files as they are, and compare readings.db and trust/agents with a backup',
+  )
+
+const describe = (provenance: RecomputedProvenance | undefined): string => {
+  if (provenance === undefined) return 'datasets were not recomputed: that needs --data-dir, and no --url'
+  const { datasets, agents, batches, signaturesVerified, digestOnly, unsigned } = provenance
+  const open = unsigned.length === 0 ? '' : `; unsigned parts of ${grouped(unsigned.length)} agents`
+  if (datasets === 0) return `no dataset has signed batches${open}`
+  return [
+    `the datasets hold: ${grouped(datasets)} from ${grouped(batches)} signed batches of ${grouped(agents)} agents`,
+    `${grouped(signaturesVerified)} signatures verified, ${grouped(digestOnly)} held by digest only${open}`,
+  ].join('; ')
 }
 
 const verifyFile = async ({ readFile, audit }: Context, path: string): Promise<Result<Outcome>> => {

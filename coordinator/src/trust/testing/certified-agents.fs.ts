@@ -27,8 +27,8 @@ export const newSigningAgent = (): SigningAgent => {
   return { signer: createSigner(secretKey), public: toBase64(publicKey) }
 }
 
-export const openCertifiedAgents = async (): Promise<CertifiedAgents> => {
-  const folder = await mkdtemp(join(tmpdir(), 'imlma-certified-'))
+export const openCertifiedAgents = async (given?: string): Promise<CertifiedAgents> => {
+  const folder = given ?? (await mkdtemp(join(tmpdir(), 'imlma-certified-')))
   const trust = await establishTrust(folder, { now: Date.now() })
   return {
     folder,
