@@ -12,15 +12,17 @@ interface Parts {
   readonly sink: ReadingSink
   readonly supervisor: Supervisor
   readonly log: Log
+  /** Does it now, or when the sink can say how far a source has come. */
+  readonly whenOpen: (work: () => void) => void
 }
 
 /** Milliseconds between two looks for a source that failed: much less than the shortest pause before a restart. */
 const lookEveryMs = 1_000
 
-/** Made and not started. Throws `Failure`: a mistake in the last source is found before the first has sent anything. */
+/** Made and not started; while the sink is not open, made when it is. Throws `Failure`: a mistake in the last source is found before the first has sent anything. */
 export const openSources = async (
   configs: readonly SourceConfig[],
-  { sink, supervisor, log }: Parts,
+  { sink, supervisor, log, whenOpen }: Parts,
 ): Promise<SourceSet> => {
   const causes = new Map<string, unknown>()
   const create = async (config: SourceConfig): Promise<Source> => {
@@ -35,7 +37,18 @@ export const openSources = async (
     throw new Failure(code, `${named}: ${message}`, hint === undefined ? {} : { hint })
   }
   const set = createSourceSet({ create })
-  await set.apply(configs)
+  let wantedLast = configs
+  let isOpen: boolean | undefined
+  whenOpen(() => {
+    if (isOpen === undefined) {
+      isOpen = true
+      return
+    }
+    const begin = async (): Promise<void> => void (await set.apply(wantedLast))
+    begin().catch((cause: unknown) => supervisor.failed('sources', cause, begin))
+  })
+  isOpen ??= false
+  if (isOpen) await set.apply(configs)
 
   const lookForFailed = (): void => {
     for (const { name, state } of set.list())
@@ -50,6 +63,7 @@ export const openSources = async (
     },
     apply: async (wanted) => {
       const changes = await set.apply(wanted)
+      wantedLast = wanted
       for (const name of [...changes.changed, ...changes.removed]) {
         supervisor.forget(`source ${name}`)
         causes.delete(name)

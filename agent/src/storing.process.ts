@@ -3,33 +3,55 @@
 import { join } from 'node:path'
 import { Failure } from '@imlma/protocol/result'
 import { createHistory } from './history/history.sqlite.ts'
-import type { History } from './history/history.ts'
 import type { Raised } from './alarms.ts'
 import { createForwarder, type Forwarder } from './link/forwarder.timer.ts'
 import type { Link } from './link/link.ts'
 import type { Log } from './log.pino.ts'
 import { openReadingsDatabase, type Loss } from './outbox/database.sqlite.ts'
-import { createHeldAlarms, type HeldAlarms } from './outbox/held-alarms.sqlite.ts'
+import { createHeldAlarms } from './outbox/held-alarms.sqlite.ts'
 import { createOutbox } from './outbox/outbox.sqlite.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import type { SignPacket } from './outbox/payload.zlib.ts'
 import { noTrouble, stepTrouble, type StoreEvent, type TroubleAlarm } from './outbox/trouble.ts'
+import { createWaitingStore, type Store } from './waiting-store.ts'
 
-export interface Storing {
-  readonly outbox: Outbox
-  readonly history: History
-  readonly heldAlarms: HeldAlarms
+export interface Storing extends Store {
   /** From now on, and once for a file that was found broken at the start. */
   readonly onAlarm: (raise: (raised: Raised) => void) => void
+  /** Does it now, or when a disk that is full has space and the store opens. */
+  readonly whenOpen: (work: () => void) => void
   readonly close: () => void
 }
 
-/** Opens the file of readings. Throws `Failure` STORE_BUSY, STORE_FAILED. */
-export const openStoring = (
+interface StoringParts {
+  readonly log: Log
+  readonly sign?: SignPacket | undefined
+}
+
+/** Between two attempts to open the store on a disk that was full. */
+const openAgainMs = 5_000
+
+/** Opens the file of readings, or waits for space to open it. Throws `Failure` STORE_BUSY, STORE_FAILED. */
+export const openStoring = (dataDir: string, bytesMax: number, parts: StoringParts): Storing => {
+  const open = (failing: string | null = null): Opened => openNow(dataDir, bytesMax, { ...parts, failing })
+  try {
+    const opened = open()
+    return { ...opened, whenOpen: (work) => work() }
+  } catch (cause) {
+    if (!isFull(cause)) throw cause
+    return waitForSpace(cause, () => open(cause.code), parts.log)
+  }
+}
+
+const isFull = (cause: unknown): cause is Failure => cause instanceof Failure && cause.code === 'NO_SPACE'
+
+type Opened = Omit<Storing, 'whenOpen'>
+
+const openNow = (
   dataDir: string,
   bytesMax: number,
-  { log, sign }: { readonly log: Log; readonly sign?: SignPacket | undefined },
-): Storing => {
+  { log, sign, failing }: StoringParts & { readonly failing: string | null },
+): Opened => {
   const database = openReadingsDatabase(join(dataDir, 'readings.db'), Date.now)
   if (database.loss !== undefined)
     log.error(database.loss, 'the file of readings was broken and is set aside')
@@ -38,7 +60,7 @@ export const openStoring = (
     { database, now: Date.now, participants: [history], ...(sign && { sign }) },
     { bytesMax },
   )
-  const { outbox, onAlarm } = watchStore(stored, { bytesMax, loss: database.loss, log })
+  const { outbox, onAlarm } = watchStore(stored, { bytesMax, loss: database.loss, failing, log })
   const close = (): void => {
     try {
       outbox.settle()
@@ -50,26 +72,76 @@ export const openStoring = (
   return { outbox, history, heldAlarms: createHeldAlarms(database), onAlarm, close }
 }
 
+/** The store that is not there yet, and becomes the one that is. */
+const waitForSpace = (failure: Failure, open: () => Opened, log: Log): Storing => {
+  log.error(
+    { code: failure.code, hint: failure.hint, err: failure },
+    'no space to open the store of readings',
+  )
+  const waiting = createWaitingStore(failure)
+  let opened: Opened | undefined
+  let raise: ((raised: Raised) => void) | undefined
+  const works: (() => void)[] = []
+  const attempt = (): void => {
+    let next: Opened | undefined
+    try {
+      next = open()
+      waiting.open(next)
+    } catch (cause) {
+      next?.close()
+      if (!isFull(cause)) log.error({ err: cause }, 'the store of readings was not opened')
+      return
+    }
+    clearInterval(timer)
+    opened = next
+    log.info('there is space again: the store of readings is open')
+    if (raise !== undefined) next.onAlarm(raise)
+    for (const work of works.splice(0)) work()
+  }
+  const timer = setInterval(attempt, openAgainMs)
+  return {
+    ...waiting,
+    onAlarm: (listener) => {
+      raise = listener
+      if (opened !== undefined) return opened.onAlarm(listener)
+      listener(
+        toRaised({
+          code: failure.code,
+          detail: 'readings are refused until there is space; models are served',
+        }),
+      )
+    },
+    whenOpen: (work) => void (opened === undefined ? works.push(work) : work()),
+    close: () => {
+      clearInterval(timer)
+      opened?.close()
+    },
+  }
+}
+
+const toRaised = ({ code, ...evidence }: TroubleAlarm & Raised['evidence']): Raised => ({
+  model: null,
+  version: null,
+  kind: 'storage',
+  level: 'act',
+  value: null,
+  limit: null,
+  evidence: { code, ...evidence },
+})
+
 interface Watched {
   readonly bytesMax: number
   readonly loss: Loss | undefined
+  /** What was told already and holds until readings are stored. */
+  readonly failing: string | null
   readonly log: Log
 }
 
 /** The outbox, with an alarm where it cannot store, drops for its quota, or began with a broken file. */
-const watchStore = (outbox: Outbox, { bytesMax, loss, log }: Watched) => {
-  let trouble = noTrouble(outbox.backlog().dropped)
+const watchStore = (outbox: Outbox, { bytesMax, loss, failing, log }: Watched) => {
+  let trouble = { ...noTrouble(outbox.backlog().dropped), failing }
   let raise: ((raised: Raised) => void) | undefined
-  const tell = ({ code, ...evidence }: TroubleAlarm & Raised['evidence']): void =>
-    raise?.({
-      model: null,
-      version: null,
-      kind: 'storage',
-      level: 'act',
-      value: null,
-      limit: null,
-      evidence: { code, ...evidence },
-    })
+  const tell = (alarm: TroubleAlarm & Raised['evidence']): void => raise?.(toRaised(alarm))
   const step = (event: StoreEvent): void => {
     const next = stepTrouble(trouble, event)
     trouble = next.trouble
