@@ -15,6 +15,8 @@ const placeSchema = z.object({
   head: z.object({ bytes: z.int().min(0), sha256: z.string() }),
   /** Byte after the last line that was read. */
   offset: z.int().min(0),
+  /** When the file was written last: what is younger is known by it where the file is deleted. */
+  modifiedAt: z.number().optional(),
 })
 export type FilePlace = z.infer<typeof placeSchema>
 
@@ -28,26 +30,39 @@ export interface Sibling {
   readonly modifiedAt: number
 }
 
-/** Rotated ones from the oldest on, the one that grows last. */
+/**
+ * Rotated ones from the oldest on, the one that grows last. Names go before times: a gateway's clock is set back now and
+ * then, and a file that would seem the youngest by it would be read again.
+ */
 export const inOrder = (siblings: readonly Sibling[], active: string): readonly Sibling[] =>
   siblings.toSorted(
     (a, b) =>
       Number(a.path === active) - Number(b.path === active) ||
+      byRotation(a.path, b.path) ||
       a.modifiedAt - b.modifiedAt ||
-      rotationOf(b.path) - rotationOf(a.path) ||
       a.path.localeCompare(b.path),
   )
 
-/** `.2` is older than `.1`; other suffixes are dates, and sort as text. */
-const rotationOf = (path: string): number => Number(/\.(\d{1,4})$/.exec(path)?.[1] ?? 0)
+/** `.2` is older than `.1`; 0 where names do not tell. */
+const byRotation = (a: string, b: string): number => {
+  const [first, second] = [rotationOf(a), rotationOf(b)]
+  return first === undefined || second === undefined ? 0 : second - first
+}
+
+const rotationOf = (path: string): number | undefined => {
+  const digits = /\.(\d{1,4})$/.exec(path)?.[1]
+  return digits === undefined ? undefined : Number(digits)
+}
 
 /** What can be read as text among the files of a folder that a rotation leaves. */
 export const isSibling = (name: string, active: string): boolean =>
   name === active ||
-  (name.startsWith(`${active}.`) && !/\.(?:gz|xz|bz2|zst|zip|tmp|swp)$/.test(name)) ||
+  (name.startsWith(`${active}.`) && !/(?:\.(?:gz|xz|bz2|zst|zip|tmp|swp|bak|orig)|~)$/.test(name)) ||
+  // As logrotate's `dateext` names it.
+  (name.startsWith(`${active}-`) && /^[\d-]+$/.test(name.slice(active.length + 1))) ||
   isDated(name, active)
 
-/** `meters-20260101.csv` of `meters.csv`, as logrotate's `dateext` with `extension` names it. */
+/** `meters-20260101.csv` of `meters.csv`, as `dateext` with `extension` names it. */
 const isDated = (name: string, active: string): boolean => {
   const dot = active.lastIndexOf('.')
   if (dot <= 0) return false
@@ -57,19 +72,4 @@ const isDated = (name: string, active: string): boolean => {
     name.endsWith(extension) &&
     /^[\d-]+$/.test(name.slice(stem.length + 1, -extension.length))
   )
-}
-
-/** The sibling that `place` is in; `isHead` compares its beginning. Inode and beginning before the beginning alone. */
-export const findPlace = async (
-  siblings: readonly Sibling[],
-  place: FilePlace,
-  isHead: (sibling: Sibling, head: FilePlace['head']) => Promise<boolean>,
-): Promise<Sibling | undefined> => {
-  const fitting: Sibling[] = []
-  for (const sibling of siblings) {
-    if (sibling.size >= place.offset && (await isHead(sibling, place.head))) fitting.push(sibling)
-  }
-  // An empty beginning is everybody's.
-  const byHead = place.head.bytes > 0 ? fitting.at(-1) : undefined
-  return fitting.find(({ inode }) => inode === place.inode) ?? byHead
 }
