@@ -1,7 +1,7 @@
 /**
  * One series whose inputs are readings of whole intervals already: they go on at once. One that comes again with the same
  * value is left out; with another value it is a correction, as one that comes after a newer one is late: both are sent,
- * the later batch stands.
+ * and the control centre lets the better quality stand, the first one where they are equal.
  */
 
 import type { ClosedInterval } from './aggregate-series.ts'
