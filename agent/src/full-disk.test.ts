@@ -25,12 +25,18 @@ agent "$1" "$2"; read -r step; rm "$DIR/filler"; read -r step; kill -TERM $pid; 
 const cases = [
   { name: 'whose store is there', change: ':', atStart: false },
   { name: 'whose store is not there yet', change: 'rm "$DIR/data/readings.db"', atStart: true },
+  {
+    name: 'whose store is broken',
+    change: 'printf broken | dd of="$DIR/data/readings.db" conv=notrunc 2>/dev/null',
+    atStart: true,
+    told: 'STORE_CORRUPT',
+  },
 ]
 
 test.for(cases)(
   'an agent $name serves on a full disk, and stores when it is not',
   { timeout: 40_000 },
-  async ({ change, atStart }, context) => {
+  async ({ change, atStart, told }, context) => {
     context.skip(!mayMount, missing)
     const folder = mkdtempSync(join(tmpdir(), 'imlma-full-'))
     const config = join(tmpdir(), `${folder.split('/').at(-1)}.json`)
@@ -86,6 +92,7 @@ test.for(cases)(
       await vi.waitUntil(async () => (await backlog(url)) > before + 5, { timeout: 9_000, interval: 50 })
       const alarms = log.split('\n').filter((line) => /"msg":"alarm"/.test(line) && /NO_SPACE/.test(line))
       expect(alarms).toHaveLength(1)
+      expect(log).toContain(told ?? 'NO_SPACE')
       shell.stdin.write('stop\n')
       expect((await closed)[0]).toBe(0)
     } finally {

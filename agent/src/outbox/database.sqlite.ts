@@ -106,8 +106,16 @@ export const openReadingsDatabase = (path: string, now: () => number): ReadingsD
   let sqlite: Database.Database
   const beginAnew = (cause: string): Database.Database => {
     const movedTo = setAside(path, now())
-    const begun = open(path)
-    loss = { movedTo, cause, ...salvage(movedTo, begun, migrations.length) }
+    let begun: Database.Database | undefined
+    try {
+      begun = open(path)
+      loss = { movedTo, cause, ...salvage(movedTo, begun, migrations.length) }
+    } catch (failure) {
+      // Without space for a new one the broken one stays, and is read when there is some.
+      begun?.close()
+      if (codeOf(failure).startsWith('SQLITE_FULL')) putBack(path, movedTo)
+      throw failure
+    }
     removeBroken(path)
     return begun
   }
@@ -190,6 +198,14 @@ const setAside = (path: string, at: number): string => {
     if (existsSync(path + suffix)) renameSync(path + suffix, movedTo + suffix)
   }
   return movedTo
+}
+
+/** Undoes `setAside`; what was begun in its place goes. */
+const putBack = (path: string, movedTo: string): void => {
+  for (const suffix of suffixes) {
+    rmSync(path + suffix, { force: true })
+    if (existsSync(movedTo + suffix)) renameSync(movedTo + suffix, path + suffix)
+  }
 }
 
 const brokenMark = '.broken-'
