@@ -193,8 +193,12 @@ describe('nothing is lost or read twice where', () => {
 
   test('it is emptied and written on between a read and the look at its beginning', async () => {
     writeFileSync(path, lines(0, 40))
-    // As long as what was read, and longer: neither size nor place tells.
-    follow(folderWhere('read', always, () => writeFileSync(path, lines(0, 90))))
+    // Longer than what was read: neither size nor place tells.
+    const empty = (): void => {
+      copyFileSync(path, `${path}.1`)
+      writeFileSync(path, lines(40, 90))
+    }
+    follow(folderWhere('read', always, empty))
     expect(await valuesOnce(90)).toEqual(upTo(90))
   })
 
@@ -246,7 +250,7 @@ describe('nothing is lost or read twice where', () => {
     const swapped = new Map<string, string>()
     for (const each of (await real.siblings())!)
       swapped.set(each.inode, each.path === path ? inode : 'copied')
-    follow({
+    const source = follow({
       siblings: async () =>
         (await real.siblings())?.map((each) => ({ ...each, inode: swapped.get(each.inode)! })),
       active: async () => {
@@ -259,6 +263,7 @@ describe('nothing is lost or read twice where', () => {
       },
     })
     expect(await valuesOnce(142)).toEqual(upTo(142))
+    expect(source.figures?.().interruptions).toBe(0)
   })
 
   test('the folder does not come to rest while one looks', async () => {

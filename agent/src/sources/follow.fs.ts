@@ -133,7 +133,7 @@ export const createFollowSource = (parts: FollowParts, options: FollowOptions): 
       if (head === undefined || change === 'emptied') {
         const place = { inode: file.inode, head: before, offset }
         // Without a beginning nothing was read, and nothing can be missing.
-        const copy = offset > 0 ? await openPlace(folder, place, file.inode) : undefined
+        const copy = before.bytes > 0 ? await openPlace(folder, place, file.inode) : undefined
         if (copy?.kind === 'moving') {
           await wait(pollMs, undefined, { signal })
           continue
