@@ -18,7 +18,7 @@ interface Setting {
   readonly already?: number
 }
 
-/** The control centre answers in the next turn; a wait that nothing ends takes no time. */
+/** The control centre answers in the next turn of the loop; a wait that no answer ends is over in the turn after it. */
 const create = ({ answer = () => ({}), publish, already = 0 }: Setting = {}) => {
   const listeners = new Set<(message: ControlMessage) => void>()
   const fetches: Fetch[] = []
@@ -57,8 +57,8 @@ const create = ({ answer = () => ({}), publish, already = 0 }: Setting = {}) => 
       wait: (ms, signal) =>
         new Promise((resolve) => {
           if (signal.aborted || ms < 1_000) return resolve()
-          const timer = setTimeout(resolve, 5)
-          signal.addEventListener('abort', () => (clearTimeout(timer), resolve()))
+          setImmediate(() => setImmediate(resolve))
+          signal.addEventListener('abort', () => resolve())
         }),
       random: () => 0.5,
     },
