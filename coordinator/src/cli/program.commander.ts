@@ -107,6 +107,8 @@ const groupOf = (program: Program, name: string, terminal: Terminal): Program =>
       users: 'who may come in',
       tokens: 'what machines come in with',
       audit: 'the chain of events',
+      pki: 'certificates: the authority, enrolment tokens, what is denied',
+      broker: 'rules for a broker that is not ours',
     }[name] ?? name
   return prepare(program.command(name).description(about).helpCommand(false), terminal)
 }
